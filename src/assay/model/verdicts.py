@@ -1,0 +1,93 @@
+"""Verdicts and findings (semantics: "Verdicts")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from assay.model.objects import Identity, Unread
+    from assay.model.origin import Place, Route
+
+
+class Verdict(StrEnum):
+    """What a rule says of an object, worst first."""
+
+    ERROR = "error"
+    FAIL = "fail"
+    NOT_ASSESSED = "not assessed"
+    WAIVED = "waived"
+    PASS = "pass"  # noqa: S105
+    NOT_APPLICABLE = "not applicable"
+
+
+_RANK = {verdict: rank for rank, verdict in enumerate(Verdict)}
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """An object's verdict for a rule is the worst of its items; of no items it is ``not applicable``."""
+    return min(verdicts, key=_RANK.__getitem__, default=Verdict.NOT_APPLICABLE)
+
+
+class Severity(StrEnum):
+    """How bad a failure is, worst first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    def reaches(self, threshold: Severity) -> bool:
+        """Whether this severity is at or above a threshold."""
+        order = list(Severity)
+        return order.index(self) <= order.index(threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was found at a route. ``value`` is None where nothing was; secret values are placeholders."""
+
+    route: Route
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One verdict about one item of one object.
+
+    Raises:
+        ValueError: A failure about an object that names no place.
+    """
+
+    rule: str
+    params: tuple[tuple[str, Any], ...]
+    packs: tuple[str, ...]
+    verdict: Verdict
+    severity: Severity
+    world: str
+    message: str
+    identity: Identity | None = None
+    api_version: str = ""
+    item: str = ""
+    route: Route = ()
+    reason: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    places: tuple[Place, ...] = ()
+    controls: tuple[tuple[str, str], ...] = ()
+    unread: Unread | None = None
+    fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        if self.verdict is Verdict.FAIL and not self.places:
+            raise ValueError(f"a failure of {self.rule} without a place")
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The verdict of one binding for one object, not applicable left out; ``item_counts`` by verdict."""
+
+    binding: int
+    object: int
+    verdict: Verdict
