@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ class KubeObject:
 class Unread:
     """Something that was asked for and not seen: whatever it would hold is not assessed.
 
-    ``kinds`` are ``group/Kind``; empty means that any kind could be in it. ``asked`` is whether the user asked
-    for it (a file found by walking that is no YAML is only a warning and judged as nothing).
+    ``kinds`` are ``group/Kind``; empty means that any kind could be in it.
     """
 
     source: str
@@ -72,10 +71,11 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something worth a line that changes no verdict."""
+    """Something worth a line that changes no verdict. ``incomplete`` makes the run end with exit code 3."""
 
     message: str
     place: Place | None = None
+    incomplete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +92,3 @@ class World:
     complete: bool | tuple[str, ...] = False
     objects: tuple[KubeObject, ...] = ()
     unread: tuple[Unread, ...] = ()
-    params: dict[str, Any] = field(default_factory=dict)

@@ -76,8 +76,18 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A rule with the values of its parameters, and the packs that want it so."""
+    """A rule with the values of its parameters, and the (pack, control) pairs that want it so.
+
+    ``name`` is empty where only the rule's own defaults, the project file and the command line decide; else it is
+    the packs that want other values. Fingerprints hold the name and not the values.
+    """
 
     rule: Rule
     params: dict[str, Any]
-    packs: tuple[str, ...]
+    controls: tuple[tuple[str, str], ...] = ()
+    name: str = ""
+
+    @property
+    def packs(self) -> tuple[str, ...]:
+        """The packs behind the controls, each once, in their order."""
+        return tuple(dict.fromkeys(pack for pack, _ in self.controls))

@@ -77,6 +77,8 @@ class Finding:
     places: tuple[Place, ...] = ()
     controls: tuple[tuple[str, str], ...] = ()
     unread: Unread | None = None
+    binding: str = ""
+    source: str = ""
     fingerprint: str = ""
 
     def __post_init__(self) -> None:
@@ -86,7 +88,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The verdict of one binding for one object, not applicable left out; ``item_counts`` by verdict."""
+    """The verdict of one binding for one object of a world, both by their index; never ``not applicable``.
+
+    ``object`` is -1 for what was not seen.
+    """
 
     binding: int
     object: int

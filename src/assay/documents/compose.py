@@ -1,0 +1,288 @@
+"""From the events of libyaml to one document, without recursion and within limits."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from yaml.cyaml import CParser
+from yaml.events import (
+    AliasEvent,
+    DocumentEndEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    StreamEndEvent,
+)
+
+from assay.documents import limits, problems, scalars
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CONTENT = re.compile(r"(?m)^(?!\.\.\.\s*$)[ \t]*(?=[^\s#])")
+_NON_SPECIFIC = re.compile(r"(?:&\S+\s+)?!\s")
+_OPEN = object()
+EMPTY = object()
+"""What a text without any content composes to."""
+
+
+class Frame:
+    """A mapping or list that is not closed yet; a mapping's keys and values stand in turn in ``children``."""
+
+    __slots__ = ("anchor", "children", "event", "is_map", "keys_at")
+
+    def __init__(self, event: Any, is_map: bool) -> None:
+        self.event = event
+        self.anchor: str | None = event.anchor
+        self.is_map = is_map
+        self.children: list[Any] = []
+        self.keys_at: list[int] = []
+
+
+class Composer:
+    """Makes the first document of a text into something; what that is, the subclasses decide.
+
+    ``count`` is how many values were met, those of aliases included.
+    """
+
+    def __init__(self, text: str, nodes: int = limits.NODES) -> None:
+        self.text = text
+        self.count = 0
+        self._limit = nodes
+        self._anchors: dict[str, Any] = {}
+        self._repeated = 0
+        self._sizes: dict[int, tuple[int, int, int]] = {}
+
+    def scalar(self, event: Any, at_key: bool) -> Any:
+        """What a scalar becomes."""
+        raise NotImplementedError
+
+    def collection(self, frame: Frame, end: Any) -> Any:
+        """What a mapping or list becomes."""
+        raise NotImplementedError
+
+    def alias(self, item: Any, event: Any, frame: Frame) -> Any:
+        """What an alias becomes, given what its anchor became."""
+        raise NotImplementedError
+
+    def size(self, item: Any) -> tuple[Any, int]:
+        """The children of an item (none for a scalar) and the length of its text."""
+        raise NotImplementedError
+
+    def compose(self) -> Any:
+        """The document, or :data:`EMPTY`.
+
+        Raises:
+            FaultError: The text is no document that Kubernetes can read.
+        """
+        try:
+            parser = CParser(self.text)
+            parser.get_event()
+            if type(parser.get_event()) is StreamEndEvent:
+                return EMPTY
+            return self._document(parser.get_event)
+        except yaml.YAMLError as error:
+            raise problems.from_yaml(error, self.text) from None
+
+    def _document(self, next_event: Callable[[], Any]) -> Any:
+        frame: Frame | None = None
+        stack: list[Frame | None] = []
+        while True:
+            event = next_event()
+            kind = type(event)
+            if kind is ScalarEvent:
+                at_key = frame is not None and frame.is_map and not len(frame.children) & 1
+                item = self.scalar(event, at_key)
+                if event.anchor:
+                    self._anchors[event.anchor] = item
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+                item = self.collection(frame, event)  # type: ignore[arg-type]
+                if frame.anchor:  # type: ignore[union-attr]
+                    self._anchors[frame.anchor] = item  # type: ignore[union-attr, index]
+                event, frame = frame.event, stack.pop()  # type: ignore[union-attr]
+            elif kind is AliasEvent:
+                item = self._alias(event, frame, len(stack))
+            elif kind is DocumentEndEvent:
+                self._nothing_after(event)
+                return result
+            else:
+                stack.append(frame)
+                frame = self._opened(event, len(stack))
+                continue
+            if frame is None:
+                result = item
+            else:
+                if frame.is_map and not len(frame.children) & 1:
+                    frame.keys_at.append(event.start_mark.index)
+                frame.children.append(item)
+            self.count += 1
+            if self.count > self._limit:
+                raise too_many(event.start_mark.index)
+
+    def _opened(self, event: Any, depth: int) -> Frame:
+        if depth > limits.DEPTH:
+            what = f"mappings and lists stand more than {limits.DEPTH} deep inside one another"
+            raise problems.FaultError(event.start_mark.index, what, "nest less deep")
+        if event.anchor:
+            self._anchors[event.anchor] = _OPEN
+        return Frame(event, type(event) is MappingStartEvent)
+
+    def _nothing_after(self, event: Any) -> None:
+        rest = _CONTENT.search(self.text, event.end_mark.index)
+        if rest:
+            raise problems.FaultError(
+                rest.end(),
+                "kubectl does not read what follows the '...' line",
+                "begin the next document with a '---' line, or remove the rest",
+            )
+
+    def _alias(self, event: Any, frame: Frame | None, depth: int) -> Any:
+        offset = event.start_mark.index
+        item = self._anchors.get(event.anchor)
+        if item is None and event.anchor not in self._anchors:
+            todo = "correct the name, or put the value in quotes if it only begins with '*'"
+            raise problems.FaultError(offset, "an alias names an anchor that is not set before it", todo)
+        if item is _OPEN or frame is None:
+            raise problems.FaultError(offset, "an anchor contains itself", "write the value out")
+        count, weight, height = self._measure(item)
+        self.count += count - 1
+        self._repeated += weight
+        if depth + height > limits.DEPTH or self._repeated > limits.ALIASED_BYTES:
+            what = "aliases repeat more than a document may hold"
+            raise problems.FaultError(offset, what, "write fewer aliases of aliases")
+        return self.alias(item, event, frame)
+
+    def _measure(self, item: Any) -> tuple[int, int, int]:
+        """How many values an item holds, their length, and how deep it is; each part is measured once."""
+        known = self._sizes.get(id(item))
+        if known:
+            return known
+        children, length = self.size(item)
+        count, weight, height = 1, 32 + length, 0
+        if children is not None:
+            for child in children:
+                more, heavier, higher = self._measure(child)
+                count += more
+                weight += heavier
+                height = max(height, higher)
+            height += 1
+            self._sizes[id(item)] = count, weight, height
+        return count, weight, height
+
+
+class ValueComposer(Composer):
+    """Makes a document into plain Python values with the meaning that kubectl sees."""
+
+    def scalar(self, event: Any, at_key: bool) -> Any:
+        """A value that JSON can hold; a key keeps what it is until its mapping is closed."""
+        text = event.value
+        if event.tag is None and not event.implicit[0]:
+            return text
+        try:
+            value = raw_scalar(event, self.text)
+            if value is text or at_key:
+                return value
+            return text if value is scalars.MERGE else scalars.as_json(value)
+        except scalars.BadScalarError as error:
+            todo = "correct the value, or put it in quotes"
+            raise problems.FaultError(event.start_mark.index, str(error), todo) from None
+
+    def collection(self, frame: Frame, end: Any) -> Any:  # noqa: ARG002
+        """A dict with string keys, or a list."""
+        children = frame.children
+        if not frame.is_map:
+            return children
+        keys = children[::2]
+        if {*map(type, keys)} <= {str}:
+            made = dict(zip(keys, children[1::2], strict=True))
+            if len(made) == len(keys):
+                return made
+        return self._mapping(frame, keys)
+
+    def _mapping(self, frame: Frame, keys: list[Any]) -> dict[str, Any]:
+        """A mapping with odd keys: merges apply in the order in which they are written, as in kubectl."""
+        made: dict[str, Any] = {}
+        written: set[str] = set()
+        for key, value, offset in zip(keys, frame.children[1::2], frame.keys_at, strict=True):
+            if key is scalars.MERGE:
+                made.update(merged(value, dict, offset))
+                continue
+            name = key_name(key, offset)
+            if name in written:
+                raise twice(offset)
+            written.add(name)
+            made[name] = value
+        return made
+
+    def alias(self, item: Any, event: Any, frame: Frame) -> Any:
+        """The same value once more."""
+        if frame.is_map and len(frame.children) & 1 and frame.children[-1] is scalars.MERGE:
+            merged(item, dict, event.start_mark.index, alias=True)
+        return item
+
+    def size(self, item: Any) -> tuple[Any, int]:
+        """See :meth:`Composer.size`; keys count as children."""
+        if type(item) is dict:
+            return [*item, *item.values()], 0
+        return (item, 0) if type(item) is list else (None, len(item) if type(item) is str else 0)
+
+
+def raw_scalar(event: Any, text: str) -> Any:
+    """The meaning of a scalar event before its way through JSON; :data:`scalars.MERGE` for a plain ``<<``.
+
+    Raises:
+        BadScalarError: The tag does not fit the value.
+    """
+    value = event.value
+    if event.tag is not None:
+        if event.tag == "tag:yaml.org,2002:merge" and value == "<<":
+            return scalars.MERGE
+        return scalars.tagged(value, event.tag)
+    if not event.implicit[0]:
+        return value
+    meaning = scalars.plain(value)
+    if meaning is not value and text[event.start_mark.index] in "!&":
+        # libyaml takes a lone "!" for no tag at all; in kubectl it makes a string.
+        return value if _NON_SPECIFIC.match(text, event.start_mark.index) else meaning
+    return meaning
+
+
+def key_name(key: Any, offset: int) -> str:
+    """The string that a key becomes.
+
+    Raises:
+        FaultError: It cannot become one.
+    """
+    try:
+        return scalars.key_text(key)
+    except scalars.BadScalarError as error:
+        raise problems.FaultError(offset, str(error), "write the key as a string, in quotes") from None
+
+
+def too_many(offset: int) -> problems.FaultError:
+    """The fault of a text that holds more than is read of any."""
+    return problems.FaultError(
+        offset, f"the file holds more than {limits.NODES:,} values", "split the file", spent=True
+    )
+
+
+def twice(offset: int) -> problems.FaultError:
+    """The fault of a key that its mapping has already."""
+    return problems.FaultError(offset, "a key is there twice in the same mapping", "remove or rename one of the two")
+
+
+def merged(value: Any, mapping: type, offset: int, *, alias: bool = False) -> dict[str, Any]:
+    """What a merge key brings: of several mappings the earlier ones win.
+
+    Raises:
+        FaultError: It is no mapping and no list of mappings, which must be written on the spot.
+    """
+    parts = value if type(value) is list and not alias else [value]
+    if not all(type(part) is mapping for part in parts):
+        raise problems.FaultError(
+            offset, "'<<' merges something that is no mapping", "merge a mapping, or quote the key"
+        )
+    return {key: item for part in reversed(parts) for key, item in part.items()}

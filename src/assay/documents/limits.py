@@ -1,0 +1,22 @@
+"""How much of a text is read. Real manifests stay far below each limit; hostile ones end at them.
+
+Seen in 117 charts: at most 0.6 MB a file, 20 levels, 30,000 values.
+"""
+
+BYTES = 32 * 1024 * 1024
+"""A file that is bigger is not opened."""
+
+NODES = 1_000_000
+"""Values, written or repeated by an alias, in all documents of one text."""
+
+DOCUMENT_COST = 20
+"""What starting on a document costs of :data:`NODES`: a text of separators alone must end as well."""
+
+PROBLEMS = 100
+"""Problems in one text after which the rest is left unread."""
+
+DEPTH = 200
+"""Mappings and lists inside one another (kubectl allows 10,000; Python's own recursion ends at 1,000)."""
+
+ALIASED_BYTES = 16 * 1024 * 1024
+"""What aliases may repeat, each value counted with its length and 32 more."""

@@ -1,0 +1,119 @@
+"""What is wrong with a document, in plain words and without any of its values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import yaml
+
+if TYPE_CHECKING:
+    from assay.documents.split import Lines
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in one document: where (from 1), what, and what to do about it."""
+
+    line: int
+    column: int
+    what: str
+    todo: str
+
+
+class FaultError(Exception):
+    """Why a document cannot be read. ``offset`` counts characters from the start of the document.
+
+    ``spent`` is set where the limit of the whole text is reached, so that nothing after it is read either.
+    """
+
+    def __init__(self, offset: int, what: str, todo: str, *, spent: bool = False) -> None:
+        super().__init__(what)
+        self.offset = offset
+        self.what = what
+        self.todo = todo
+        self.spent = spent
+
+    def problem(self, lines: Lines, start: int) -> Problem:
+        """The same with line and column, for a document that begins at ``start``."""
+        return Problem(*lines.place(start + self.offset), self.what, self.todo)
+
+
+_NOT_ALLOWED = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_INDENT = "compare the indentation with the lines above"
+_QUOTE = "put the value in quotes"
+_NAME = ("an anchor or alias has no name", "name it with letters and digits, or put the value in quotes")
+
+# libyaml's message, what to say for it, what to do, and whether the place is where the construct began.
+_PLAIN: tuple[tuple[str, str, str, bool], ...] = (
+    ("mapping values are not allowed", "there is a ': ' where no new key can begin", f"{_QUOTE}, or {_INDENT}", False),
+    (
+        "block sequence entries are not",
+        "a list item '- ' cannot begin here",
+        "begin the list on a line of its own",
+        False,
+    ),
+    (
+        "mapping keys are not allowed",
+        "a '? ' key cannot begin here",
+        f"{_QUOTE}, or begin it on a line of its own",
+        False,
+    ),
+    ("found a tab character", "a tab stands where indentation is expected", "indent with spaces", False),
+    ("did not find expected key", "this line belongs neither to the mapping above nor to its parent", _INDENT, False),
+    ("did not find expected '-' indicator", "this line is no item of the list above", _INDENT, False),
+    ("did not find expected ',' or ']'", "a '[' list is not closed or lacks a comma", "add the ',' or ']'", True),
+    ("did not find expected ',' or '}'", "a '{' mapping is not closed or lacks a comma", "add the ',' or '}'", True),
+    ("did not find expected node content", "a value is missing or begins with a character it cannot", _QUOTE, False),
+    ("found unexpected end of stream", "a quote is opened and never closed", "close the quote", True),
+    ("found unexpected document", "a '---' or '...' line stands inside quotes", "close the quote or indent it", True),
+    (
+        "found unknown escape",
+        "a backslash in double quotes begins no known escape",
+        "double it, or use single quotes",
+        False,
+    ),
+    ("found invalid Unicode", "an escape names no Unicode character", "correct the escape", False),
+    ("hexdecimal number", "an escape lacks hexadecimal digits", "correct the escape, or use single quotes", False),
+    ("indentation indicator", "the number after '|' or '>' is not from 1 to 9", "correct or remove it", False),
+    ("comment or line break", "text follows '|' or '>' on the same line", "begin the text on the next line", False),
+    ("could not find expected ':'", "this line is no 'key: value' and no part of the value above", _INDENT, True),
+    ("alphabetic or numeric", *_NAME, False),
+    (
+        "undefined tag handle",
+        "a tag uses a handle that nothing declares",
+        "remove the tag, or put the value in quotes",
+        False,
+    ),
+    ("<document start>", "something follows the end of the value", f"{_QUOTE}, or {_INDENT}", False),
+    ("unknown directive", "a line begins with '%' and is no directive", _QUOTE, False),
+)
+
+
+def from_yaml(error: yaml.YAMLError, text: str) -> FaultError:
+    """The plain words for an error of libyaml about ``text``."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        bad = _NOT_ALLOWED.search(text)
+        code = f"U+{ord(bad[0]):04X}" if bad else "unknown"
+        todo = "remove it, or write it as an escape in double quotes"
+        return FaultError(bad.start() if bad else 0, f"the character {code} is not allowed in YAML", todo)
+    here = error.problem_mark.index if error.problem_mark else 0
+    began = error.context_mark.index if error.context_mark else here
+    said = error.problem or ""
+    if "{{" in text[began : here + 200].partition("\n")[0]:
+        what = "this looks like a template and not like YAML"
+        return FaultError(began, what, "render it first, or name it as a template in the project file")
+    if "cannot start any token" in said:
+        return _bad_start(text, here)
+    for part, what, todo, at_start in _PLAIN:
+        if part in said:
+            return FaultError(began if at_start else here, what, todo)
+    return FaultError(here, "this is no valid YAML", _INDENT)
+
+
+def _bad_start(text: str, offset: int) -> FaultError:
+    if text[offset : offset + 1] == "\t":
+        return FaultError(offset, "a tab stands where indentation is expected", "indent with spaces")
+    what = f"a value cannot begin with {text[offset : offset + 1]!r}"
+    return FaultError(offset, what, _QUOTE)

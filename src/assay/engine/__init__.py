@@ -1,0 +1,1 @@
+"""Rules against objects: loading, compiling, judging."""

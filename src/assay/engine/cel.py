@@ -1,0 +1,103 @@
+"""The only module that imports the CEL runtime.
+
+Seen with cel-expr-python 0.1.3: an evaluation error is returned as a value of type ERROR whose plain form is a
+text, and an empty optional cannot be turned into a Python value. Both become :class:`Failed` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cel_expr_python import cel
+
+VARIABLES = ("object", "pod", "podMetadata", "namespaceObject", "params", "facts", "containerType", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What an expression gave instead of a value."""
+
+    reason: str
+
+
+class CompileError(ValueError):
+    """An expression that is no CEL, or that names something unknown."""
+
+
+class Runtime:
+    """Compiles each expression once and evaluates it against any number of activations.
+
+    Args:
+        items: The names that rules give to the items they judge.
+    """
+
+    def __init__(self, items: Iterable[str] = ()) -> None:
+        from cel_expr_python import cel
+        from cel_expr_python.ext import ext_bindings, ext_math, ext_optional, ext_strings
+
+        from assay.engine.functions import FUNCTIONS
+
+        self._env = cel.NewEnv(
+            variables=dict.fromkeys((*VARIABLES, "container", *items), cel.Type.DYN),
+            extensions=[
+                ext_bindings.ExtBindings(),
+                ext_math.ExtMath(),
+                ext_optional.ExtOptional(),
+                ext_strings.ExtStrings(),
+                cel.CelExtension("assay", [_declare(cel, *entry) for entry in FUNCTIONS]),
+            ],
+        )
+        self._compiled: dict[str, Any] = {}
+        self._error = cel.Type.ERROR
+
+    def compile(self, expression: str) -> Any:
+        """Compile an expression, or give the one compiled before.
+
+        Raises:
+            CompileError: With the compiler's message.
+        """
+        known = self._compiled.get(expression)
+        if known is None:
+            try:
+                known = self._env.compile(expression)
+            except RuntimeError as problem:
+                raise CompileError(_plain(str(problem))) from None
+            self._compiled[expression] = known
+        return known
+
+    def activation(self, variables: Mapping[str, Any]) -> cel.Activation:
+        """What expressions see; values are converted when they are read."""
+        return self._env.Activation(dict(variables))
+
+    def evaluate(self, expression: str, activation: cel.Activation) -> Any:
+        """The value of an expression as Python data, or :class:`Failed`."""
+        try:
+            value = self.compile(expression).eval(activation)
+            plain = value.plain_value()
+        except CompileError as problem:
+            return Failed(str(problem))
+        except (RuntimeError, TypeError, ValueError) as problem:
+            return Failed(_plain(str(problem).partition("\n")[0]))
+        return Failed(_plain(str(plain))) if value.type() == self._error else plain
+
+
+def _declare(module: Any, name: str, result: str, parameters: tuple[str, ...], is_member: bool, body: Any) -> Any:
+    types = module.Type
+    overload = module.Overload(
+        f"{name.replace('.', '_')}_{'_'.join(parameters)}",
+        getattr(types, result),
+        [getattr(types, parameter) for parameter in parameters],
+        is_member=is_member,
+        impl=body,
+    )
+    return module.FunctionDecl(name, [overload])
+
+
+def _plain(text: str) -> str:
+    """The runtime's message without its status word."""
+    head, colon, rest = text.partition(": ")
+    message = rest if colon and head.isupper() else text
+    return message.removeprefix("ERROR: ").removesuffix(" [INVALID_ARGUMENT]")

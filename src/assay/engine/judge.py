@@ -1,0 +1,312 @@
+"""Rules against the objects of one world: one verdict for each binding, object and item."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from assay.engine.blame import blame, digest, evidence_of, fingerprint, item_name
+from assay.engine.cel import Failed, Runtime
+from assay.model.verdicts import Finding, Tally, Verdict, worst
+from assay.workloads import TEMPLATES, PodView, pod_view
+
+if TYPE_CHECKING:
+    from assay.facts import Facts
+    from assay.model.objects import KubeObject, Unread, World
+    from assay.model.origin import Route
+    from assay.model.rules import Binding, Each, Rule
+
+InScope = Callable[["KubeObject", str], bool]
+"""Whether an object is in the scope that a pack declares."""
+
+
+@dataclass(slots=True)
+class Judged:
+    """What the rules say of one world.
+
+    ``findings`` holds what is neither a pass nor not applicable, and with ``everything`` those too; ``counts`` are
+    verdicts of items by rule.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    tallies: list[Tally] = field(default_factory=list)
+    counts: dict[str, Counter[Verdict]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Item:
+    """What a rule judges at once: an element, or the whole object when ``route`` is empty."""
+
+    route: Route
+    variables: dict[str, Any]
+    value: Any
+    broken: str = ""
+    activation: Any = None
+
+
+class Judge:
+    """Judges worlds with a set of bindings, each expression compiled once.
+
+    Args:
+        everything: Keep passes and what does not apply as findings too.
+    """
+
+    def __init__(self, bindings: list[Binding], in_scope: InScope, *, everything: bool = False) -> None:
+        self._bindings = bindings
+        self._in_scope = in_scope
+        self._everything = everything
+        self._runtime = Runtime({b.rule.each.name for b in bindings if b.rule.each} - {"container"})
+        self._by_kind: dict[str, list[int]] = {}
+
+    def judge(self, world: World, facts: Facts, note: Callable[[], None] = lambda: None) -> Judged:
+        """Judge every object of a world, and what was not seen of it; ``note`` is called after each object."""
+        judged = Judged(counts={binding.rule.id: Counter() for binding in self._bindings})
+        for index, obj in enumerate(world.objects):
+            self._object(world, facts, index, obj, judged)
+            note()
+        for unread in world.unread:
+            self._unread(world, unread, judged)
+        return judged
+
+    def _object(self, world: World, facts: Facts, index: int, obj: KubeObject, judged: Judged) -> None:
+        indexes = self._candidates(obj.group_kind)
+        if not indexes:
+            return
+        subject = _Subject(obj, facts)
+        for number in indexes:
+            binding = self._bindings[number]
+            controls = tuple(c for c in binding.controls if self._in_scope(obj, c[0]))
+            if binding.controls and not controls:
+                continue
+            verdicts = []
+            for item in subject.items(binding.rule.each):
+                verdict, reason = self._verdict(binding, item, subject)
+                verdicts.append(verdict)
+                if self._everything or verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE):
+                    judged.findings.append(self._finding(world, binding, controls, subject, item, verdict, reason))
+            judged.counts[binding.rule.id].update(verdicts or [Verdict.NOT_APPLICABLE])
+            overall = worst(verdicts)
+            if overall is not Verdict.NOT_APPLICABLE:
+                judged.tallies.append(Tally(number, index, overall))
+
+    def _candidates(self, group_kind: str) -> list[int]:
+        found = self._by_kind.get(group_kind)
+        if found is None:
+            found = [i for i, b in enumerate(self._bindings) if matches(b.rule, group_kind) and b.rule.scope != "live"]
+            self._by_kind[group_kind] = found
+        return found
+
+    def _verdict(self, binding: Binding, item: _Item, subject: _Subject) -> tuple[Verdict, str]:
+        rule = binding.rule
+        if item.broken:
+            return Verdict.ERROR, item.broken
+        unknown = subject.add_facts(rule, item)
+        if unknown:
+            return Verdict.NOT_ASSESSED, unknown
+        activation = self._activation(binding, item)
+        if rule.when:
+            applies = self._runtime.evaluate(rule.when, activation)
+            if applies is False:
+                return Verdict.NOT_APPLICABLE, ""
+            if applies is not True:
+                return Verdict.ERROR, f"`when` gave {_described(applies)}"
+        holds = self._runtime.evaluate(rule.check, activation)
+        if holds is True or holds is False:
+            verdict = Verdict.PASS if holds else Verdict.FAIL
+            doubt = subject.doubt(rule, verdict)
+            return (Verdict.NOT_ASSESSED, doubt) if doubt else (verdict, "")
+        return Verdict.ERROR, f"`assert` gave {_described(holds)}"
+
+    def _activation(self, binding: Binding, item: _Item) -> Any:
+        """What the expressions see. Without parameters and facts all rules share the one of the item."""
+        if binding.params or binding.rule.needs:
+            return self._runtime.activation({**item.variables, "params": binding.params})
+        if item.activation is None:
+            item.activation = self._runtime.activation(item.variables)
+        return item.activation
+
+    def _finding(
+        self,
+        world: World,
+        binding: Binding,
+        controls: tuple[tuple[str, str], ...],
+        subject: _Subject,
+        item: _Item,
+        verdict: Verdict,
+        reason: str,
+    ) -> Finding:
+        rule, obj = binding.rule, subject.obj
+        decided = verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE)
+        route, places = ((), ()) if decided else blame(rule.at, item.route, subject.view, obj)
+        message = self._message(binding, item) if verdict is Verdict.FAIL else rule.title
+        return Finding(
+            rule=rule.id,
+            params=tuple(binding.params.items()),
+            packs=tuple(dict.fromkeys(pack for pack, _ in controls)),
+            verdict=verdict,
+            severity=rule.severity,
+            world=world.name,
+            message=message,
+            identity=obj.identity,
+            api_version=obj.api_version,
+            item=item_name(item.route, item.value),
+            route=route or item.route,
+            reason=reason,
+            evidence=() if decided else evidence_of(rule, item.route, subject.view, obj),
+            places=places,
+            controls=controls,
+            binding=binding.name,
+            source=obj.source,
+            fingerprint="" if decided else fingerprint(rule.id, binding.name, obj, route or item.route),
+        )
+
+    def _message(self, binding: Binding, item: _Item) -> str:
+        activation = self._activation(binding, item)
+        parts = []
+        for text, expression in split_message(binding.rule.message):
+            value = self._runtime.evaluate(expression, activation) if expression else ""
+            if isinstance(value, Failed):
+                return binding.rule.title
+            parts.append(text + _shown(value))
+        return "".join(parts)
+
+    def _unread(self, world: World, unread: Unread, judged: Judged) -> None:
+        for number, binding in enumerate(self._bindings):
+            if unread.kinds and not any(matches(binding.rule, kind) for kind in unread.kinds):
+                continue
+            rule = binding.rule
+            judged.tallies.append(Tally(number, -1, Verdict.NOT_ASSESSED))
+            judged.counts[rule.id][Verdict.NOT_ASSESSED] += 1
+            judged.findings.append(
+                Finding(
+                    rule=rule.id,
+                    params=tuple(binding.params.items()),
+                    packs=binding.packs,
+                    verdict=Verdict.NOT_ASSESSED,
+                    severity=rule.severity,
+                    world=world.name,
+                    message=rule.title,
+                    reason=unread.reason,
+                    places=(unread.place,) if unread.place else (),
+                    controls=binding.controls,
+                    unread=unread,
+                    binding=binding.name,
+                    source=unread.source,
+                    fingerprint=digest(rule.id, binding.name, unread.source),
+                )
+            )
+
+
+class _Subject:
+    """One object with what rules see of it, computed once for all of them."""
+
+    def __init__(self, obj: KubeObject, facts: Facts) -> None:
+        self.obj = obj
+        self.view: PodView | None = pod_view(obj)
+        self._facts = facts
+        self._items: dict[Each | None, list[_Item]] = {}
+        self._base: dict[str, Any] = {"object": obj.body, "params": {}}
+        if self.view is not None:
+            self._base |= {"pod": self.view.spec, "podMetadata": self.view.metadata}
+
+    def items(self, each: Each | None) -> list[_Item]:
+        """What a rule judges one by one; the whole object if it names no items."""
+        found = self._items.get(each)
+        if found is None:
+            found = [_Item((), self._base, self.obj.body)] if each is None else list(self._elements(each))
+            self._items[each] = found
+        return found
+
+    def _elements(self, each: Each) -> Iterator[_Item]:
+        if each.path == "containers":
+            for route, kind, value in self.view.containers() if self.view else ():
+                broken = "" if isinstance(value, dict) else f"a container list holds {type_name(value)}"
+                yield _Item(route, {**self._base, each.name: value, "containerType": kind}, value, broken)
+            return
+        for route, key, value, broken in walk(self.obj, self.view, each.path):
+            yield _Item(route, {**self._base, each.name: value, "key": key}, value, broken)
+
+    def add_facts(self, rule: Rule, item: _Item) -> str:
+        """Hand over the facts that a rule reads; the reason if one could not be computed."""
+        if not rule.needs:
+            return ""
+        values, unknown = self._facts.of(self.obj, rule.needs)
+        item.variables = {**item.variables, "facts": values}
+        return unknown
+
+    def doubt(self, rule: Rule, verdict: Verdict) -> str:
+        """Why a relation's verdict does not stand where only a part of the world was seen."""
+        return self._facts.doubt(self.obj, rule.needs, verdict) if rule.needs else ""
+
+
+def matches(rule: Rule, group_kind: str) -> bool:
+    """Whether a rule is about a kind, given as ``group/Kind``."""
+    group = group_kind.partition("/")[0]
+    return any(
+        kind in (group_kind, "*", f"{group}/*") or (kind == "workloads" and group_kind in TEMPLATES)
+        for kind in rule.kinds
+    )
+
+
+def walk(obj: KubeObject, view: PodView | None, path: str) -> Iterator[tuple[Route, Any, Any, str]]:
+    """The elements of the lists or maps at a path as (route, key or index, value, what is wrong).
+
+    A path that starts with ``pod.`` starts at the effective Pod. ``[*]`` walks a list on the way.
+    """
+    start: Route = ()
+    value: Any = obj.body
+    if path.startswith("pod."):
+        start, value, path = (view.spec_route, view.spec, path[4:]) if view else ((), {}, path[4:])
+    reached: list[tuple[Route, Any]] = [(start, value)]
+    for part in path.split("."):
+        name, star, _ = part.partition("[*]")
+        found: list[tuple[Route, Any]] = []
+        for route, parent in reached:
+            child = parent.get(name) if isinstance(parent, Mapping) else None
+            if star and isinstance(child, list):
+                found.extend(((*route, name, i), entry) for i, entry in enumerate(child))
+            elif child is not None:
+                found.append(((*route, name), child))
+        reached = found
+    for route, value in reached:
+        if isinstance(value, list):
+            yield from (((*route, i), i, entry, "") for i, entry in enumerate(value))
+        elif isinstance(value, dict):
+            yield from (((*route, key), key, entry, "") for key, entry in value.items())
+        else:
+            yield route, "", value, f"{path} holds {type_name(value)}, neither list nor map"
+
+
+_BRACES = re.compile(r"\{((?:[^{}\"']|\"[^\"]*\"|'[^']*'|\{[^{}]*\})+)\}")
+
+
+def split_message(message: str) -> Iterator[tuple[str, str]]:
+    """A message as pairs of plain text and the expression that follows it (empty after the last)."""
+    end = 0
+    for match in _BRACES.finditer(message):
+        yield message[end : match.start()], match[1]
+        end = match.end()
+    yield message[end:], ""
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, list):
+        return ", ".join(_shown(entry) for entry in value)
+    return str(value)
+
+
+def _described(value: Any) -> str:
+    return f"an error: {value.reason}" if isinstance(value, Failed) else f"{type_name(value)} instead of a boolean"
+
+
+def type_name(value: Any) -> str:
+    """What people call the type of a YAML value."""
+    names = {dict: "a map", list: "a list", str: "a text", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,184 @@
+"""Rules and packs from their files.
+
+The shipped ones are validated by the tests and read here without ceremony; those of a user are validated
+against the JSON Schemas first, so that every mistake has a file and a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from assay.engine.validate import validate_policy
+from assay.errors import PolicyError
+from assay.model.controls import Assessability, Control, Pack
+from assay.model.rules import Each, Param, Rule, Tie
+from assay.model.verdicts import Severity
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_EXAMPLES = "\nexamples:"
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """Every rule and pack that can be chosen, by id."""
+
+    rules: dict[str, Rule]
+    packs: dict[str, Pack]
+
+    def rule(self, name: str) -> Rule:
+        """A rule by its id or by the id that another tool gives it.
+
+        Raises:
+            PolicyError: No such rule; proposes the nearest id.
+        """
+        found = self.rules.get(name) or next((r for r in self.rules.values() if name in r.aliases), None)
+        if found is None:
+            raise PolicyError(f"there is no rule {name!r}", todo=nearest(name, self.rules, "assay rules list"))
+        return found
+
+    def pack(self, name: str) -> Pack:
+        """A pack by its id.
+
+        Raises:
+            PolicyError: No such pack; proposes the nearest id.
+        """
+        if name not in self.packs:
+            raise PolicyError(f"there is no pack {name!r}", todo=nearest(name, self.packs, "assay controls"))
+        return self.packs[name]
+
+
+def nearest(name: str, known: Iterable[str], listing: str) -> str:
+    """``did you mean X?`` where something is near enough, else the command that lists what there is."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else f"`{listing}` shows what there is"
+
+
+def load_library(shipped: Path, own: Iterable[Path] = ()) -> Library:
+    """Read the shipped policies and the folders of a user.
+
+    Raises:
+        PolicyError: A file that is no rule or pack, an id given twice, a tie to a control that does not exist.
+    """
+    rules = {rule.id: rule for rule in (read_rule(path) for path in _files(shipped / "rules"))}
+    packs = {pack.id: pack for pack in (_pack(_read(path)) for path in _files(shipped / "packs"))}
+    for folder in own:
+        if not folder.exists():
+            raise PolicyError(f"the policy folder {folder} does not exist", todo="correct `policies:` in assay.yaml")
+        for path in _files(folder):
+            data = validate_policy(path)
+            known: dict[str, Any] = packs if "controls" in data and "assert" not in data else rules
+            if data["id"] in known:
+                raise PolicyError(f"the id {data['id']!r} is taken", where=str(path), todo="choose another id")
+            known[data["id"]] = _pack(data) if known is packs else _rule(data, path)
+    return Library(rules, {name: _with_ties(pack, rules) for name, pack in packs.items()})
+
+
+def read_rule(path: Path) -> Rule:
+    """Read one rule file, without its examples."""
+    return _rule(_read(path), path)
+
+
+def read_examples(path: Path) -> dict[str, list[Any]]:
+    """The examples of a rule: ``pass``, ``fail``, ``not applicable`` and so on, each a list."""
+    data = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - a safe loader
+    found = data.get("examples") or {}
+    return {str(key): list(value) for key, value in found.items()}
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    yield from sorted(path for path in folder.rglob("*.yaml") if path.is_file())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A policy file as data. Examples stand last in a rule and are half of it, so they are not parsed."""
+    text = path.read_text(encoding="utf-8").partition(_EXAMPLES)[0]
+    data: dict[str, Any] = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader
+    return data
+
+
+def _rule(data: dict[str, Any], path: Path) -> Rule:
+    each = data.get("each")
+    return Rule(
+        id=data["id"],
+        title=data["title"],
+        severity=Severity(data["severity"]),
+        domain=data["domain"],
+        kinds=tuple(data["match"]["kinds"]),
+        each=Each("containers", "container")
+        if each == "containers"
+        else Each(each["in"], each["as"])
+        if each
+        else None,
+        when=str(data.get("when", "")),
+        check=str(data["assert"]),
+        message=data["message"],
+        at=tuple(data["at"]),
+        evidence=tuple(data.get("evidence", ())),
+        params=tuple(_param(name, spec) for name, spec in (data.get("params") or {}).items()),
+        needs=tuple(data.get("needs", ())),
+        why=data["why"],
+        fix=data["fix"],
+        references=tuple(data["references"]),
+        ties=tuple(_tie(entry) for entry in data.get("controls", ())),
+        aliases=tuple(data.get("aliases", ())),
+        scope=data.get("scope", "object"),
+        about=data.get("about", ""),
+        version=data.get("version", 1),
+        file=path,
+    )
+
+
+def _param(name: str, spec: dict[str, Any]) -> Param:
+    return Param(name, spec["type"], spec["default"], spec["source"], spec.get("shared", ""))
+
+
+def _tie(entry: dict[str, Any]) -> Tie:
+    return Tie(entry["pack"], str(entry["id"]), entry["tie"] == "required", entry["because"], entry.get("params", {}))
+
+
+def _pack(data: dict[str, Any]) -> Pack:
+    controls = tuple(
+        Control(
+            pack=data["id"],
+            id=str(entry["id"]),
+            title=entry["title"],
+            assessability=Assessability(entry["assessability"]),
+            seen=entry.get("seen", ""),
+            show=entry.get("show", ""),
+            ties=tuple(
+                (tie["rule"], _tie({**tie, "pack": data["id"], "id": entry["id"]})) for tie in entry.get("rules", ())
+            ),
+        )
+        for entry in data["controls"]
+    )
+    return Pack(data["id"], data["title"], str(data["version"]), data["source"], data.get("scope", ""), controls)
+
+
+def _with_ties(pack: Pack, rules: dict[str, Rule]) -> Pack:
+    """The pack with the ties that rules declare, beside those that it names itself."""
+    by_control: dict[str, list[tuple[str, Tie]]] = {control.id: list(control.ties) for control in pack.controls}
+    for rule in rules.values():
+        for tie in rule.ties:
+            if tie.pack != pack.id:
+                continue
+            if tie.control not in by_control:
+                raise PolicyError(
+                    f"rule {rule.id} is tied to {pack.id} {tie.control}, which the pack does not have",
+                    where=str(rule.file),
+                )
+            by_control[tie.control].append((rule.id, tie))
+    for control, ties in by_control.items():
+        for name, _ in ties:
+            if name not in rules:
+                raise PolicyError(
+                    f"{pack.id} {control} names the rule {name!r}, which does not exist",
+                    todo=nearest(name, rules, "assay rules list"),
+                )
+    return replace(pack, controls=tuple(replace(c, ties=tuple(by_control[c.id])) for c in pack.controls))

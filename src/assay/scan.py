@@ -1,0 +1,189 @@
+"""The middle: sources -> worlds -> facts -> verdicts -> controls."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from assay import __version__
+from assay.engine.bind import Parameters, bind
+from assay.engine.judge import InScope, Judge, Judged
+from assay.engine.load import Library
+from assay.errors import UsageError
+from assay.excerpts import Excerpts
+from assay.facts import Facts
+from assay.inventory import build_world, read_world
+from assay.model.controls import ControlResult, Pack
+from assay.model.objects import Warned, World
+from assay.model.rules import Binding
+from assay.model.run import Run
+from assay.model.verdicts import Finding, Verdict
+from assay.project import Environment, Project
+from assay.rollup import Rollup
+from assay.scopes import Scopes
+from assay.sources.interface import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one scan was asked to do, after command line and project file are joined.
+
+    ``clock`` is an ISO 8601 time in UTC, or empty for now.
+    """
+
+    command: tuple[str, ...]
+    environments: tuple[str, ...]
+    packs: tuple[str, ...]
+    rules: tuple[str, ...] = ()
+    params: dict[str, Any] = field(default_factory=dict)
+    threshold: str = "low"
+    assume_complete: bool = False
+    everything: bool = False
+    clock: str = ""
+
+
+@dataclass(slots=True)
+class _Judged:
+    """One world with what the rules said of it."""
+
+    world: World
+    bindings: list[Binding]
+    judged: Judged
+    in_scope: InScope
+    warned: list[Warned]
+    skipped: int
+
+
+def scan(
+    settings: Settings,
+    project: Project,
+    library: Library,
+    sources: Sequence[Source],
+    excerpts: Excerpts,
+    progress: Callable[[str], None] = lambda _message: None,
+) -> Run:
+    """Read every world, judge it and answer the controls.
+
+    Raises:
+        UsageError: An unknown rule, pack, parameter or environment, a scope that matches nothing, or no object.
+    """
+    started = settings.clock or _now()
+    packs = tuple(library.pack(name) for name in settings.packs)
+    scopes = Scopes(project, packs)
+    reader = _Reader(settings, project, library, sources, scopes)
+    results = [reader.judge(name, started, progress) for name in settings.environments]
+    progress("")
+    if not any(result.world.objects or result.world.unread for result in results):
+        raise UsageError(
+            "no Kubernetes object was found",
+            where=", ".join(dict.fromkeys(source.name for source in sources[:3])),
+            todo="name a file or folder with manifests or templates",
+        )
+    scopes.check()
+    findings = [excerpts.fill(finding) for result in results for finding in _numbered(result.judged.findings)]
+    controls = [] if settings.rules else [control for result in results for control in _answers(result, packs, library)]
+    unread = dict.fromkeys((result.world.name, entry) for result in results for entry in result.world.unread)
+    return Run(
+        id=hashlib.sha256("\0".join((started, *settings.command)).encode()).hexdigest()[:16],
+        version=__version__,
+        started=started,
+        ended=settings.clock or _now(),
+        command=settings.command,
+        sources=tuple(dict.fromkeys(source.name for source in sources)),
+        worlds=tuple(result.world for result in results),
+        packs=packs,
+        bindings=_all_bindings(results),
+        params={**project.params, **settings.params},
+        threshold=settings.threshold,
+        findings=tuple(findings),
+        counts=_counts(results),
+        objects=tuple(entry for result in results for entry in _objects(result)),
+        controls=tuple(controls),
+        warnings=tuple(dict.fromkeys(warned for result in results for warned in result.warned)),
+        unread=tuple(unread),
+        skipped=max(result.skipped for result in results),
+        undeclared_scopes=scopes.undeclared,
+        renderers={name: version for source in sources for name, version in source.renderers().items()},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads and judges worlds, all with the same settings."""
+
+    settings: Settings
+    project: Project
+    library: Library
+    sources: Sequence[Source]
+    scopes: Scopes
+
+    def judge(self, name: str, clock: str, progress: Callable[[str], None]) -> _Judged:
+        """Read and judge one world."""
+        progress(f"reading {name}")
+        batch = read_world(self.sources, name)
+        environment = self.project.environments.get(name, Environment())
+        stated = self.project.complete if environment.complete is None else environment.complete
+        complete = True if self.settings.assume_complete else stated
+        strict = self.project.file is not None
+        world, warned = build_world(name, batch, clock=clock, complete=complete, strict=strict)
+        values = {**self.project.params, **environment.params}
+        parameters = Parameters(values, self.settings.params)
+        bindings = bind(self.library, self.settings.packs, self.settings.rules, parameters)
+        in_scope = self.scopes.holder(world)
+        done = 0
+
+        def note() -> None:
+            nonlocal done
+            done += 1
+            if done % 100 == 1:
+                progress(f"judging {name}: {done} of {len(world.objects)} objects")
+
+        judged = Judge(bindings, in_scope, everything=self.settings.everything).judge(world, Facts(world), note)
+        return _Judged(world, bindings, judged, in_scope, warned, batch.skipped)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _numbered(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Findings whose fingerprints tell equal ones apart by their count."""
+    seen = Counter[str]()
+    for finding in findings:
+        seen[finding.fingerprint] += 1
+        yield replace(finding, fingerprint=f"{finding.fingerprint}:{seen[finding.fingerprint]}")
+
+
+def _answers(result: _Judged, packs: Sequence[Pack], library: Library) -> Iterator[ControlResult]:
+    reasons: dict[int, list[str]] = {}
+    number = {(b.rule.id, repr(tuple(b.params.items()))): i for i, b in enumerate(result.bindings)}
+    for finding in result.judged.findings:
+        if finding.verdict is Verdict.NOT_ASSESSED:
+            index = number[finding.rule, repr(finding.params)]
+            reasons.setdefault(index, []).append(finding.reason)
+    rollup = Rollup(result.world, library.rules, result.bindings, result.judged.tallies, reasons)
+    for pack in packs:
+        yield from rollup.answer(pack, [result.in_scope(obj, pack.id) for obj in result.world.objects])
+
+
+def _all_bindings(results: Iterable[_Judged]) -> tuple[Binding, ...]:
+    found = {(b.rule.id, b.name, repr(b.params)): b for result in results for b in result.bindings}
+    return tuple(found.values())
+
+
+def _counts(results: Iterable[_Judged]) -> dict[str, Counter[Verdict]]:
+    counts: dict[str, Counter[Verdict]] = {}
+    for result in results:
+        for rule, counter in result.judged.counts.items():
+            counts.setdefault(rule, Counter()).update(counter)
+    return counts
+
+
+def _objects(result: _Judged) -> Iterator[tuple[Any, str, str, bool]]:
+    judged = {tally.object for tally in result.judged.tallies}
+    for index, obj in enumerate(result.world.objects):
+        yield obj.identity, obj.source, result.world.name, index in judged

@@ -1,0 +1,1 @@
+"""Where objects come from: one module for each kind of source."""
