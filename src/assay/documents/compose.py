@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from yaml.cyaml import CParser
+from yaml._yaml import CParser
 from yaml.events import (
     AliasEvent,
     DocumentEndEvent,
@@ -54,7 +54,8 @@ class Composer:
         self._limit = nodes
         self._anchors: dict[str, Any] = {}
         self._repeated = 0
-        self._sizes: dict[int, tuple[int, int, int]] = {}
+        # The item itself is kept too, so that no other can get its id.
+        self._sizes: dict[int, tuple[tuple[int, int, int], Any]] = {}
 
     def scalar(self, event: Any, at_key: bool) -> Any:
         """What a scalar becomes."""
@@ -90,6 +91,7 @@ class Composer:
     def _document(self, next_event: Callable[[], Any]) -> Any:
         frame: Frame | None = None
         stack: list[Frame | None] = []
+        item: Any = EMPTY
         while True:
             event = next_event()
             kind = type(event)
@@ -101,20 +103,18 @@ class Composer:
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
                 item = self.collection(frame, event)  # type: ignore[arg-type]
                 if frame.anchor:  # type: ignore[union-attr]
-                    self._anchors[frame.anchor] = item  # type: ignore[union-attr, index]
+                    self._anchors[frame.anchor] = item  # type: ignore[union-attr]
                 event, frame = frame.event, stack.pop()  # type: ignore[union-attr]
             elif kind is AliasEvent:
                 item = self._alias(event, frame, len(stack))
             elif kind is DocumentEndEvent:
                 self._nothing_after(event)
-                return result
+                return item
             else:
                 stack.append(frame)
                 frame = self._opened(event, len(stack))
                 continue
-            if frame is None:
-                result = item
-            else:
+            if frame is not None:
                 if frame.is_map and not len(frame.children) & 1:
                     frame.keys_at.append(event.start_mark.index)
                 frame.children.append(item)
@@ -159,7 +159,7 @@ class Composer:
         """How many values an item holds, their length, and how deep it is; each part is measured once."""
         known = self._sizes.get(id(item))
         if known:
-            return known
+            return known[0]
         children, length = self.size(item)
         count, weight, height = 1, 32 + length, 0
         if children is not None:
@@ -169,7 +169,7 @@ class Composer:
                 weight += heavier
                 height = max(height, higher)
             height += 1
-            self._sizes[id(item)] = count, weight, height
+            self._sizes[id(item)] = (count, weight, height), item
         return count, weight, height
 
 

@@ -51,13 +51,14 @@ def plain(text: str) -> Scalar | object:
     if first not in _STARTS:
         return MERGE if text == "<<" else text
     if first == ".":
-        number = float(text) if _POINT_FLOAT.fullmatch(text) else math.inf
+        number: float | None = float(text) if _POINT_FLOAT.fullmatch(text) else None
     else:
         number = _number(text.replace("_", ""))
+    # A float that is too big for Go is none, and so the scalar stays a string.
     return text if number is None or math.isinf(number) else number
 
 
-def _number(digits: str) -> int | float | None:
+def _number(digits: str) -> float | None:
     """A number as Go reads it with base 0: an integer of 64 bits if it is one, else a float."""
     match = _INTEGER.fullmatch(digits)
     if match:

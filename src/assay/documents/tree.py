@@ -74,7 +74,7 @@ def _entry(key: Node, value: Node) -> dict[str, Entry]:
 
 
 class TreeComposer(Composer):
-    """Makes a document into nodes; it forgives what only the values are wrong about, such as a key that is there twice."""
+    """Makes a document into nodes; a key that is there twice or a bad number is no obstacle here."""
 
     def scalar(self, event: Any, at_key: bool) -> Node:
         """A scalar; only keys are asked for their meaning."""

@@ -1,0 +1,84 @@
+"""What is a secret, and that it is gone wherever it occurs."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from assay.redact import PLACEHOLDER, Masker
+
+CANARY = "c4n4ry-v4lue"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"apiVersion": "v1", "kind": "Secret", "data": {"k": base64.b64encode(CANARY.encode()).decode()}},
+        {"apiVersion": "v1", "kind": "Secret", "stringData": {"k": CANARY}},
+        {"spec": {"env": [{"name": "DB_PASSWORD", "value": CANARY}]}},
+        {"spec": {"password": CANARY}},
+        {"spec": {"apiKey": CANARY}},
+        {"metadata": {"annotations": {"example.com/token": CANARY}}},
+        {"spec": {"args": [f"--db-password={CANARY}"]}},
+        {"spec": {"command": ["run", "--token", CANARY]}},
+        {"spec": {"url": f"postgres://admin:{CANARY}@db/x"}},
+        {"data": {"app.conf": f"user = me\npassword = {CANARY}\n"}},
+        {"data": {"app.yaml": f"db:\n  password: '{CANARY}'\n"}},
+    ],
+)
+def test_secret_values_leave_the_object_and_every_text(body: dict[str, Any]) -> None:
+    masker = Masker()
+    cleaned = masker.clean(body)
+    assert CANARY not in repr(cleaned)
+    assert PLACEHOLDER in repr(cleaned)
+    assert CANARY not in masker.mask(f"found {CANARY}.")
+    assert base64.b64encode(CANARY.encode()).decode() not in masker.mask(
+        "b64 " + base64.b64encode(CANARY.encode()).decode()
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"spec": {"secretName": "web-tls", "passwordSecretRef": {"name": "db", "key": "password"}}},
+        {"spec": {"automountServiceAccountToken": False}},
+        {"spec": {"env": [{"name": "DB_PASSWORD", "value": "$(FROM_ELSEWHERE)"}]}},
+        {"spec": {"env": [{"name": "DB_PASSWORD", "value": ""}]}},
+        {"spec": {"env": [{"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "p"}}}]}},
+        {"spec": {"data": [{"secretKey": "password", "remoteRef": {"key": "db"}}]}},
+    ],
+)
+def test_names_and_references_are_no_secrets(body: dict[str, Any]) -> None:
+    assert Masker().clean(body) == body
+
+
+def test_null_fields_are_absent() -> None:
+    assert Masker().clean({"a": None, "b": {"c": None}}) == {"b": {}}
+
+
+def test_last_applied_is_never_kept() -> None:
+    body = {"metadata": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "a": "b"}}}
+    assert Masker().clean(body) == {"metadata": {"annotations": {"a": "b"}}}
+
+
+def test_the_project_adds_names_and_values() -> None:
+    masker = Masker(names=["pin-code"], values=["always-hidden"])
+    assert masker.clean({"pinCode": "123456"}) == {"pinCode": PLACEHOLDER}
+    assert masker.mask("x always-hidden y") == f"x {PLACEHOLDER} y"
+
+
+def test_short_values_are_masked_as_words_only() -> None:
+    masker = Masker()
+    masker.learn("abc")
+    assert masker.mask("abc abcdef x=abc") == f"{PLACEHOLDER} abcdef x={PLACEHOLDER}"
+
+
+@given(st.text(min_size=6).filter(lambda text: text.strip() == text and len(text.strip()) > 5), st.text(), st.text())
+def test_a_learnt_value_never_comes_through(secret: str, before: str, after: str) -> None:
+    masker = Masker()
+    masker.learn(secret)
+    masked = masker.mask(before + secret + after)
+    assert secret not in masked or secret in PLACEHOLDER
