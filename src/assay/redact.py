@@ -27,7 +27,10 @@ _NOT_WORDS = re.compile(r"[-_. /]")
 _URL_USER = re.compile(r"(?<=://)[^/\s@\"'<>]+(?=@)")
 _ASSIGNMENT = re.compile(r"(?m)([A-Za-z][\w.-]*)([\"']?[ \t]*[:=][ \t]*)([\"']?)([^\s\"'#,;&]+)")
 _FLAG = re.compile(r"--?([A-Za-z][\w.-]*)=(.+)", re.DOTALL)
-_TRIVIAL = frozenset({"", "true", "false", "null", "none", "~", PLACEHOLDER})
+# Stands for the placeholder while a text is masked, so that no value can match inside it.
+_HIDDEN = "\ue0ff"
+_SHORT = 5
+_TRIVIAL = frozenset({"", "true", "false", "yes", "no", "on", "off", "null", "none", "~", PLACEHOLDER})
 
 
 class Masker:
@@ -40,7 +43,7 @@ class Masker:
     def __init__(self, names: Iterable[str] = (), values: Iterable[str] = ()) -> None:
         self._names = (*CREDENTIAL_NAMES, *(_NOT_WORDS.sub("", name).lower() for name in names))
         self._known: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._longest_first: list[str] = []
         for value in values:
             self.learn(value)
 
@@ -64,16 +67,21 @@ class Masker:
             forms.update(line.strip() for line in form.splitlines() if len(line.strip()) > 3)
         forms.add(decoded.strip())
         self._known.update(form for form in forms if form.lower() not in _TRIVIAL)
-        self._pattern = None
+        self._longest_first = []
 
     def mask(self, text: str) -> str:
         """A text without any learnt value; short ones only where they stand as a word of their own."""
         if not self._known or not text:
             return text
-        if self._pattern is None:
-            longest_first = sorted(self._known, key=lambda form: (-len(form), form))
-            self._pattern = re.compile("|".join(_as_pattern(form) for form in longest_first))
-        return self._pattern.sub(PLACEHOLDER, _URL_USER.sub(PLACEHOLDER, text))
+        if not self._longest_first:
+            self._longest_first = sorted(self._known, key=lambda form: (-len(form), form))
+        if "://" in text:
+            text = _URL_USER.sub(_HIDDEN, text)
+        for form in self._longest_first:
+            if form in text:
+                whole = len(form) > _SHORT
+                text = text.replace(form, _HIDDEN) if whole else re.sub(_as_word(form), _HIDDEN, text)
+        return text.replace(_HIDDEN, PLACEHOLDER)
 
     def is_credential(self, name: str) -> bool:
         """Whether a key, variable, flag or annotation is named like a credential."""
@@ -170,6 +178,5 @@ def _decoded(text: str) -> str:
         return ""
 
 
-def _as_pattern(form: str) -> str:
-    escaped = re.escape(form)
-    return escaped if len(form) > 5 else rf"(?<![\w.-]){escaped}(?![\w.-])"
+def _as_word(form: str) -> str:
+    return rf"(?<![\w.-]){re.escape(form)}(?![\w.-])"

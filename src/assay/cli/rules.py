@@ -90,19 +90,50 @@ def show(rule_id: str, config: Path | None, form: str) -> None:
 
 @rules.command("test")
 @click.argument("folder", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option("--changed", is_flag=True, help="Only if a change in git touches the rules (pre-commit).")
+@config_option
 @format_option
-def test(folder: Path | None, form: str) -> int:
-    """Run the examples of the rules in FOLDER (default: the shipped ones)."""
+def test(folder: Path | None, changed: bool, config: Path | None, form: str) -> int:
+    """Run the examples of the rules in FOLDER.
+
+    Without FOLDER those of the project's own policies are run, or the shipped ones if it has none.
+    """
+    folders = [folder] if folder else _own_folders(config)
+    if changed and not _touched(folders):
+        return Exit.OK
+    return _test(folders or [_shipped_rules()], form)
+
+
+def _own_folders(config: Path | None) -> list[Path]:
+    from assay.cli.wire import wire
+
+    return list(wire(config).project.policies)
+
+
+def _shipped_rules() -> Path:
+    from assay.shipped import shipped
+
+    return shipped("policies") / "rules"
+
+
+def _touched(folders: list[Path]) -> bool:
+    from assay.cli.changes import changed_files
+    from assay.sources.paths import Paths
+
+    paths = Paths(Path.cwd())
+    tops = [paths.name(folder.absolute()) for folder in folders]
+    return any(name.startswith(f"{top}/") for name in changed_files(paths.root).files for top in tops)
+
+
+def _test(folders: list[Path], form: str) -> int:
     from assay.engine.examples import run_examples
     from assay.engine.load import read_rule
     from assay.engine.validate import validate_policy
-    from assay.shipped import shipped
 
-    top = folder or shipped("policies") / "rules"
-    files = [top] if top.is_file() else sorted(top.rglob("*.yaml"))
+    files = [path for top in folders for path in ([top] if top.is_file() else sorted(top.rglob("*.yaml")))]
     rule_files = [path for path in files if "assert" in validate_policy(path)]
     if not rule_files:
-        raise UsageError(f"there is no rule in {top}", todo="`assay rules new ID` starts one")
+        raise UsageError(f"there is no rule in {folders[0]}", todo="`assay rules new ID` starts one")
     results = [result for path in rule_files for result in run_examples(read_rule(path))]
     wrong = [result for result in results if not result.ok]
     if form == "json":

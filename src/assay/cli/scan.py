@@ -100,6 +100,10 @@ def _scan(options: _Options) -> int:
         wiring.close()
     code, reason = verdict_of(run, strict=options.strict)
     form = build_form(run, wiring.masker.mask)
+    if {options.form, *(name for name, _ in outputs)} != {"text"}:
+        from assay.cli.repository import version_control
+
+        form["run"]["versionControl"] = version_control(wiring.paths.root)
     settings: dict[str, Any] = {
         "verbose": options.verbose,
         "quiet": options.quiet,

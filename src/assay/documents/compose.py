@@ -210,6 +210,8 @@ class ValueComposer(Composer):
             if key is scalars.MERGE:
                 made.update(merged(value, dict, offset))
                 continue
+            if type(key) is dict and problems.looks_like_template(self.text, offset):
+                raise problems.template(offset)
             name = key_name(key, offset)
             if name in written:
                 raise twice(offset)
@@ -244,7 +246,7 @@ def raw_scalar(event: Any, text: str) -> Any:
     if not event.implicit[0]:
         return value
     meaning = scalars.plain(value)
-    if meaning is not value and text[event.start_mark.index] in "!&":
+    if meaning is not value and text.startswith(("!", "&"), event.start_mark.index):
         # libyaml takes a lone "!" for no tag at all; in kubectl it makes a string.
         return value if _NON_SPECIFIC.match(text, event.start_mark.index) else meaning
     return meaning

@@ -87,6 +87,12 @@ _PLAIN: tuple[tuple[str, str, str, bool], ...] = (
         False,
     ),
     ("<document start>", "something follows the end of the value", f"{_QUOTE}, or {_INDENT}", False),
+    (
+        "unexpected ':'",
+        "a ':' inside brackets is followed by no blank",
+        "write a blank after it, or quote the key",
+        False,
+    ),
     ("unknown directive", "a line begins with '%' and is no directive", _QUOTE, False),
 )
 
@@ -101,15 +107,26 @@ def from_yaml(error: yaml.YAMLError, text: str) -> FaultError:
     here = error.problem_mark.index if error.problem_mark else 0
     began = error.context_mark.index if error.context_mark else here
     said = error.problem or ""
-    if "{{" in text[began : here + 200].partition("\n")[0]:
-        what = "this looks like a template and not like YAML"
-        return FaultError(began, what, "render it first, or name it as a template in the project file")
+    if looks_like_template(text, here):
+        return template(began if "{{" in text[began : began + 2] else here)
     if "cannot start any token" in said:
         return _bad_start(text, here)
     for part, what, todo, at_start in _PLAIN:
         if part in said:
             return FaultError(began if at_start else here, what, todo)
     return FaultError(here, "this is no valid YAML", _INDENT)
+
+
+def looks_like_template(text: str, offset: int) -> bool:
+    """Whether the line at an offset holds a Jinja2 or Go template expression."""
+    line = text[text.rfind("\n", 0, offset) + 1 : offset] + text[offset : offset + 500].partition("\n")[0]
+    return "{{" in line or "{%" in line
+
+
+def template(offset: int) -> FaultError:
+    """The fault of a text that must be rendered before it is YAML."""
+    what = "this looks like a template and not like YAML"
+    return FaultError(offset, what, "render it first, or name it as a template in the project file")
 
 
 def _bad_start(text: str, offset: int) -> FaultError:

@@ -32,7 +32,7 @@ _STARTS = frozenset("0123456789+-.")
 _BASES = {"0x": 16, "0o": 8, "0b": 2}
 _INTEGER = re.compile(r"([-+]?)(0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|0[0-7]*|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_POINT_FLOAT = re.compile(r"\.[0-9]+(?:[eE][-+]?[0-9]+)?")
+_POINT_FLOAT = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?")
 _SIGNED_BINARY = re.compile(r"0b([-+][01]+)")
 
 
@@ -50,10 +50,12 @@ def plain(text: str) -> Scalar | object:
     first = text[0]
     if first not in _STARTS:
         return MERGE if text == "<<" else text
+    digits = text.replace("_", "")
     if first == ".":
-        number: float | None = float(text) if _POINT_FLOAT.fullmatch(text) else None
+        # Go's own rule for underscores holds here: one at a time, between digits.
+        number: float | None = float(digits) if _POINT_FLOAT.fullmatch(text) else None
     else:
-        number = _number(text.replace("_", ""))
+        number = _number(digits)
     # A float that is too big for Go is none, and so the scalar stays a string.
     return text if number is None or math.isinf(number) else number
 
@@ -153,7 +155,7 @@ def _float_key(number: float) -> str:
     except OverflowError:
         narrow = math.copysign(math.inf, number)
     if math.isnan(narrow):
-        return "NaN"
+        return ".nan"
     if math.isinf(narrow):
         return ".inf" if narrow > 0 else "-.inf"
     for digits in range(1, 10):
@@ -161,6 +163,4 @@ def _float_key(number: float) -> str:
         if struct.pack("f", float(text)) == struct.pack("f", narrow):
             break
     mantissa, _, exponent = text.partition("e")
-    if -4 <= int(exponent) < max(21 if digits > 21 else 6, digits if int(exponent) < digits else 6):
-        return f"{Decimal(text):f}"
-    return f"{mantissa}e{exponent}"
+    return f"{Decimal(text):f}" if -4 <= int(exponent) < 6 else f"{mantissa}e{exponent}"

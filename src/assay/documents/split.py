@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 _CONTENT = re.compile(r"(?m)^[ \t\r\f\v]*(?=[^\s#])")
-_SEPARATOR = re.compile(r"---(?:[ \t\r]*(?:#[^\n]*)?|[ \t]+(?P<content>[^\n]*))(?:\n|\Z)")
+_SEPARATOR = re.compile(r"---(?:[ \t\r]*(?:#[^\n]*)?|(?P<content>[^\n]*))(?:\n|\Z)")
 
 
 class Lines:

@@ -70,6 +70,9 @@ def _run(form: Form, options: dict[str, Any]) -> om.Run:
                 name=title,
                 short_description=om.MultiformatMessageString(text=f"{text}."),
                 full_description=om.MultiformatMessageString(text=f"{text}."),
+                help=om.MultiformatMessageString(text=f"{text}.", markdown=f"{text}."),
+                help_uri=INFORMATION_URI,
+                message_strings={"default": om.MultiformatMessageString(text=f"{text}: '{{0}}'.")},
             )
             for name, title, text in _NOTIFICATIONS
         ],
@@ -80,6 +83,7 @@ def _run(form: Form, options: dict[str, Any]) -> om.Run:
         results=[_result(finding, rules) for finding in kept],
         invocations=[_invocation(form, options, dropped=len(chosen) - len(kept))],
         column_kind="unicodeCodePoints",
+        version_control_provenance=_version_control(form),
         automation_details=_automation(form, options),
         original_uri_base_ids={
             "SRCROOT": om.ArtifactLocation(
@@ -90,11 +94,25 @@ def _run(form: Form, options: dict[str, Any]) -> om.Run:
 
 
 _NOTIFICATIONS = (
-    ("NOT_ASSESSED", "NotAssessed", "A rule could not be decided for an object"),
-    ("UNREAD", "Unread", "A source could not be read or rendered"),
-    ("RULE_ERROR", "RuleError", "A rule broke"),
-    ("TRUNCATED", "Truncated", "There were more results than are kept"),
+    ("ASSAY-NOT-ASSESSED", "NotAssessed", "A rule could not be decided for an object"),
+    ("ASSAY-UNREAD", "Unread", "A source could not be read or rendered"),
+    ("ASSAY-RULE-ERROR", "RuleError", "A rule broke"),
+    ("ASSAY-TRUNCATED", "Truncated", "There were more results than are kept"),
 )
+
+
+def _version_control(form: Form) -> list[om.VersionControlDetails] | None:
+    known = form["run"].get("versionControl")
+    if not known:
+        return None
+    return [
+        om.VersionControlDetails(
+            repository_uri=known["repositoryUri"],
+            revision_id=known["revisionId"],
+            branch=known["branch"],
+            mapped_to=om.ArtifactLocation(uri_base_id="SRCROOT"),
+        )
+    ]
 
 
 def _automation(form: Form, options: dict[str, Any]) -> om.RunAutomationDetails:
@@ -167,6 +185,7 @@ def _rule(rule: dict[str, Any], taxa: dict[str, om.ToolComponent]) -> om.Reporti
             markdown=f"{rule['why'].strip()}\n\n**Fix:** {rule['fix'].strip()}\n\n{references}",
         ),
         help_uri=rule["references"][0],
+        message_strings={"default": om.MultiformatMessageString(text=f"{_literal(rule['title'])}: not so in '{{0}}'.")},
         default_configuration=om.ReportingConfiguration(level=_LEVELS[rule["severity"]]),
         relationships=relationships or None,
         properties={
@@ -181,6 +200,7 @@ def _result(finding: dict[str, Any], rules: dict[str, int]) -> om.Result:
     primary, *related = [place for place in finding["places"] if place["file"]]
     worlds = ", ".join(finding["worlds"])
     name = object_name(finding)
+    text = _sentence(f"{finding['message']} ({name}, {worlds})")
     suppressions = None
     if finding["verdict"] == "waived":
         suppressions = [om.Suppression(kind="external", justification=finding["waiver"]["reason"])]
@@ -188,7 +208,7 @@ def _result(finding: dict[str, Any], rules: dict[str, int]) -> om.Result:
         rule_id=finding["rule"],
         rule_index=rules[finding["rule"]],
         level=_LEVELS[finding["severity"]],
-        message=om.Message(text=_sentence(f"{finding['message']} ({name}, {worlds})")),
+        message=om.Message(id="default", arguments=[f"{name}, {worlds}"], text=text),
         locations=[_location(primary, finding, name)],
         related_locations=[_related(place, number) for number, place in enumerate(related, 1)] or None,
         partial_fingerprints={"assayFingerprint/v1": finding["fingerprint"]},
@@ -200,6 +220,11 @@ def _result(finding: dict[str, Any], rules: dict[str, int]) -> om.Result:
             "controls": [f"{control['framework']} {control['id']}" for control in finding["controls"]],
         },
     )
+
+
+def _literal(text: str) -> str:
+    """A text whose braces are no placeholders."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _sentence(text: str) -> str:
@@ -224,6 +249,9 @@ def _physical(place: dict[str, Any]) -> om.PhysicalLocation:
     first = place["excerptLine"] or place["line"]
     last = max(first + lines - 1, place["line"])
     cut = place["endLine"] > last
+    shown = place["excerpt"].split("\n")[
+        place["line"] - first : (place["line"] if cut else place["endLine"]) - first + 1
+    ]
     return om.PhysicalLocation(
         artifact_location=om.ArtifactLocation(uri=_uri(place["file"]), uri_base_id="SRCROOT"),
         region=om.Region(
@@ -231,6 +259,7 @@ def _physical(place: dict[str, Any]) -> om.PhysicalLocation:
             start_column=place["column"],
             end_line=place["line"] if cut else place["endLine"],
             end_column=None if cut else place["endColumn"],
+            snippet=om.ArtifactContent(text="\n".join(shown)) if place["excerpt"] else None,
         ),
         context_region=om.Region(
             start_line=first,
@@ -248,18 +277,18 @@ def _uri(file: str) -> str:
 
 def _invocation(form: Form, options: dict[str, Any], dropped: int) -> om.Invocation:
     notifications = [
-        _notification("UNREAD", "error", f"{entry['source']}: {entry['reason']}", entry["place"])
+        _notification("ASSAY-UNREAD", "error", f"{entry['source']}: {entry['reason']}", entry["place"])
         for entry in form["unread"]
     ]
     for finding in grouped(f for f in form["findings"] if f["verdict"] == "error"):
         text = f"{finding['rule']}: {finding['reason']} ({object_name(finding)})"
-        notifications.append(_notification("RULE_ERROR", "error", text, finding["places"][0]))
+        notifications.append(_notification("ASSAY-RULE-ERROR", "error", text, finding["places"][0]))
     for finding in grouped(f for f in form["findings"] if f["verdict"] == "not assessed" and "unread" not in f):
         text = f"{finding['rule']}: {finding['reason']} ({object_name(finding)})"
-        notifications.append(_notification("NOT_ASSESSED", "note", text, finding["places"][0]))
+        notifications.append(_notification("ASSAY-NOT-ASSESSED", "note", text, finding["places"][0]))
     if dropped:
         text = f"{dropped} results of the least severity are left out, {MOST_RESULTS} are kept"
-        notifications.append(_notification("TRUNCATED", "warning", text, None))
+        notifications.append(_notification("ASSAY-TRUNCATED", "warning", text, None))
     return om.Invocation(
         execution_successful=not form["unread"],
         exit_code=options.get("exit_code"),
