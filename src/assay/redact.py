@@ -42,6 +42,7 @@ class Masker:
 
     def __init__(self, names: Iterable[str] = (), values: Iterable[str] = ()) -> None:
         self._names = (*CREDENTIAL_NAMES, *(_NOT_WORDS.sub("", name).lower() for name in names))
+        self._credential: dict[str, bool] = {}
         self._known: set[str] = set()
         self._longest_first: list[str] = []
         for value in values:
@@ -85,8 +86,12 @@ class Masker:
 
     def is_credential(self, name: str) -> bool:
         """Whether a key, variable, flag or annotation is named like a credential."""
-        plain = _NOT_WORDS.sub("", name).lower()
-        return plain.endswith(self._names) and plain not in _NAMES_OF_NAMES
+        known = self._credential.get(name)
+        if known is None:
+            plain = _NOT_WORDS.sub("", name).lower()
+            known = plain.endswith(self._names) and plain not in _NAMES_OF_NAMES
+            self._credential[name] = known
+        return known
 
     def clean(self, body: dict[str, Any]) -> dict[str, Any]:
         """An object as it is judged: secret values are placeholders, null fields are absent.
@@ -162,7 +167,13 @@ class Masker:
             text = _URL_USER.sub(PLACEHOLDER, text)
         if "\n" not in text:
             return text
-        return _ASSIGNMENT.sub(self._assignment, text)
+        return "\n".join(self._line(line) for line in text.split("\n"))
+
+    def _line(self, line: str) -> str:
+        if "=" not in line and ":" not in line:
+            return line
+        squeezed = _NOT_WORDS.sub("", line).lower()
+        return _ASSIGNMENT.sub(self._assignment, line) if any(name in squeezed for name in self._names) else line
 
     def _assignment(self, match: re.Match[str]) -> str:
         name, between, quote, value = match.groups()

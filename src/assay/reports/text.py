@@ -65,6 +65,8 @@ def write(form: Form, options: dict[str, Any]) -> str:
 
 def _safe(line: str) -> str:
     """A line that cannot steer a terminal: control characters other than our colours are shown as escapes."""
+    if line.isascii() and line.isprintable():
+        return line
     cleaned = "".join(
         c if c in "\x1b\t" or (c.isprintable() and not _turns(c)) else c.encode("unicode_escape").decode() for c in line
     )
