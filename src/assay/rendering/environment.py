@@ -1,0 +1,278 @@
+"""The Jinja environment that templates run in: sandboxed, strict, and the same every time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn
+
+from jinja2 import BaseLoader, Environment, TemplateNotFound, Undefined
+from jinja2.environment import Template
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from assay.rendering import filters
+from assay.rendering.limits import Limits
+
+_LARGEST_TEMPLATE = 4 * 1024 * 1024
+_LARGEST_EXPONENT = 1024
+
+
+class RefusedError(Exception):
+    """Something that a template may not do. ``todo`` says what to do instead."""
+
+    def __init__(self, what: str, todo: str = "", *, template: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.todo = todo
+        self.template = template
+
+
+class TooBigError(RefusedError):
+    """A text or list that is longer than a rendering may hold."""
+
+
+class RootLoader(BaseLoader):
+    """Loads templates from one folder and never from outside it. ``read`` are the names that were loaded, in order."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.read: dict[str, None] = {}
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, None]:  # noqa: ARG002
+        """The text of a template.
+
+        Raises:
+            TemplateNotFound: There is no such file.
+            RefusedError: The name leads out of the folder, or the file cannot be used.
+        """
+        outside = f"templates read nothing outside their root, and {template!r} leads there"
+        todo = "copy the file into the template root and name it relative to the root"
+        parts = template.replace("\\", "/").split("/")
+        if ".." in parts or not parts[0] or ":" in template or "\0" in template:
+            raise RefusedError(outside, todo)
+        path = self.root.joinpath(*parts)
+        try:
+            if not path.resolve().is_relative_to(self.root):
+                raise RefusedError(outside, todo)
+            if not path.is_file():
+                raise TemplateNotFound(template)
+            if path.stat().st_size > _LARGEST_TEMPLATE:
+                raise RefusedError("the template is larger than 4 MB", "split it", template=template)
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            raise RefusedError("the template is not valid UTF-8", "save it as UTF-8", template=template) from None
+        except (OSError, RuntimeError):
+            raise RefusedError("the template cannot be read", "check its permissions", template=template) from None
+        self.read[template] = None
+        return text, template, None
+
+
+class StrictEnvironment(ImmutableSandboxedEnvironment):
+    """The environment of the true rendering.
+
+    Args:
+        root: The template root.
+        limits: How long a text may become.
+        values: What the templates are given; only their containers' routes are used, to name what is missing.
+    """
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def __init__(self, root: Path, limits: Limits, values: dict[str, Any]) -> None:
+        self.uses = Uses(values)
+        self.root_loader = RootLoader(root)
+        super().__init__(
+            loader=self.root_loader,
+            undefined=self.uses.undefined_type(),
+            keep_trailing_newline=True,
+            extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"],
+            cache_size=400,
+        )
+        self.limit = limits.characters
+        self.concat = self.join  # type: ignore[method-assign, assignment]
+        self.filters.update(filters.FILTERS)
+        self.filters["random"] = _refused("the filter `random`")
+        self.globals["lipsum"] = _refused("`lipsum`")
+        self.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": filters.json_default}
+
+    def join(self, parts: Iterable[str]) -> str:
+        """The pieces of a text as one.
+
+        Raises:
+            TooBigError: It is longer than the limit.
+        """
+        return "".join(self.bounded(parts))
+
+    def bounded(self, parts: Iterable[str]) -> list[str]:
+        """The pieces of a text, if they are not too long together.
+
+        Raises:
+            TooBigError: They are.
+        """
+        pieces = []
+        length = 0
+        for part in parts:
+            length += len(part)
+            if length > self.limit:
+                raise TooBigError(f"the template writes more than {self.limit // 1024 // 1024} MB of text")
+            pieces.append(part)
+        return pieces
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002
+        """``*`` and ``**`` without results that fill the memory.
+
+        Raises:
+            TooBigError: The result would be too big.
+        """
+        if operator == "*":
+            for sized, times in ((left, right), (right, left)):
+                if isinstance(sized, (str, list, tuple)) and isinstance(times, int) and len(sized) * times > self.limit:
+                    raise TooBigError("a multiplication gives more than a template may hold")
+        elif operator == "**" and (not _small(right, _LARGEST_EXPONENT) or not _small(left, 1 << 64)):
+            raise TooBigError("a power is larger than a template may hold")
+        return self.binop_table[operator](left, right)
+
+
+def _small(number: Any, limit: int) -> bool:
+    return not isinstance(number, int) or abs(number) <= limit
+
+
+def _refused(what: str) -> Callable[..., NoReturn]:
+    def refuse(*_args: Any, **_options: Any) -> NoReturn:
+        raise RefusedError(f"{what} is not available", "a template must give the same text every time")
+
+    return refuse
+
+
+class Uses:
+    """Where variables are used that are not defined: full name to the ``file:line`` of each use."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
+        self._names: dict[int, str] | None = None
+        self.found: dict[str, dict[str, None]] = {}
+
+    def record(self, name: str) -> None:
+        """Remember a use at the template line that runs now."""
+        frame = sys._getframe(1)  # noqa: SLF001 - the frames of templates are known to Python alone
+        while frame is not None and "__jinja_template__" not in frame.f_globals:
+            frame = frame.f_back  # type: ignore[assignment]
+        place = "" if frame is None else _place(frame.f_globals["__jinja_template__"], frame.f_lineno)
+        self.found.setdefault(name, {})[place] = None
+
+    def name_of(self, parent: Any, name: Any) -> str:
+        """The full name of something that a container lacks."""
+        if self._names is None:
+            self._names = {}
+            self._walk(self._values, "")
+        above = parent.full_name if isinstance(parent, Undefined) else self._names.get(id(parent), "")
+        if isinstance(name, int):
+            return f"{above}[{name}]"
+        return f"{above}.{name}" if above else str(name)
+
+    def _walk(self, value: Any, name: str) -> None:
+        assert self._names is not None  # noqa: S101 - set by the only caller
+        if isinstance(value, dict):
+            self._names[id(value)] = name
+            for key, part in value.items():
+                self._walk(part, f"{name}.{key}" if name else key)
+        elif isinstance(value, list):
+            self._names[id(value)] = name
+            for index, part in enumerate(value):
+                self._walk(part, f"{name}[{index}]")
+
+    def undefined_type(self) -> type[Undefined]:
+        """What stands for a missing variable: it may be tested and given a default; any other use is recorded."""
+        return type("Missing", (_Missing,), {"uses": self})
+
+
+class _Missing(Undefined):
+    """Goes on as something empty, so that one rendering finds every missing variable."""
+
+    __slots__ = ("full_name",)
+    uses: Uses
+
+    def __init__(self, hint: str | None = None, obj: Any = None, name: str | None = None, exc: Any = None) -> None:
+        super().__init__(hint, **({} if obj is None else {"obj": obj}), name=name, **({"exc": exc} if exc else {}))
+        if exc is not None:
+            # Asking for an attribute that the sandbox forbids is wrong at once, even if nobody uses it.
+            raise exc(hint)
+        has_parent = name is not None and obj is not None and type(obj).__name__ != "MissingType"
+        self.full_name = self.uses.name_of(obj, name) if has_parent else str(name)
+
+    def _used(self, *_args: Any, **_options: Any) -> Any:
+        self.uses.record(self.full_name)
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(self)(obj=self, name=name)
+
+    def __getitem__(self, key: Any) -> Any:
+        return type(self)(obj=self, name=key)
+
+    def __str__(self) -> str:
+        self._used()
+        return ""
+
+    def __iter__(self) -> Any:
+        self._used()
+        return iter(())
+
+    def __len__(self) -> int:
+        self._used()
+        return 0
+
+    def __bool__(self) -> bool:
+        self._used()
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        self._used()
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        self._used()
+        return True
+
+    def __hash__(self) -> int:
+        self._used()
+        return 0
+
+    def __contains__(self, item: object) -> bool:
+        self._used()
+        return False
+
+    def __int__(self) -> int:
+        self._used()
+        return 0
+
+    def __float__(self) -> float:
+        self._used()
+        return 0.0
+
+    def __lt__(self, other: object) -> bool:
+        self._used()
+        return False
+
+    __le__ = __gt__ = __ge__ = __lt__
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _used
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __pos__ = __call__ = _used
+
+
+def chain(traceback: TracebackType | None) -> list[str]:
+    """The template places on the way to an error, the outermost first, as ``file:line``."""
+    places = []
+    while traceback is not None:
+        template = traceback.tb_frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            places.append(_place(template, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    return places
+
+
+def _place(template: Template, line: int) -> str:
+    return f"{template.name}:{template.get_corresponding_lineno(line)}"

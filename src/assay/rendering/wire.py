@@ -1,0 +1,33 @@
+"""Messages between Assay and the process that renders: a length of four bytes, then JSON."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any, BinaryIO
+
+_LENGTH = struct.Struct(">I")
+
+
+def send(stream: BinaryIO, message: dict[str, Any]) -> None:
+    """Write one message.
+
+    Raises:
+        OSError: The other side is gone.
+    """
+    data = json.dumps(message).encode("ascii")
+    stream.write(_LENGTH.pack(len(data)) + data)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> dict[str, Any] | None:
+    """Read one message; None where the other side is gone."""
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    data = stream.read(length)
+    if len(data) < length:
+        return None
+    message: dict[str, Any] = json.loads(data)
+    return message

@@ -1,0 +1,179 @@
+"""The process that renders: it answers requests on its standard input until that ends.
+
+A request is ``{"root", "template", "values", "seconds", "memory_mb", "output_mb", "mark"}``; the answer is
+``{"text", "files"}``, with ``"marks"`` if they were asked for, or ``{"error": {"what", "where", "todo"}}``. No answer
+but the text holds any value.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateError, TemplateNotFound, TemplateRuntimeError, TemplateSyntaxError
+from jinja2.exceptions import SecurityError, TemplatesNotFound
+
+from assay.rendering import wire
+from assay.rendering.environment import RefusedError, StrictEnvironment, TooBigError, chain
+from assay.rendering.limits import Limits
+
+# What the expressions of a template can raise; anything else ends the process, which its parent reports.
+_EXPRESSION_ERRORS = (
+    TemplateError,
+    RefusedError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+_DEFINE = "set them in values.yaml or an overrides file, with --set, or give them a `default` in the template"
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    if hasattr(signal, "SIGINT"):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = sys.stdout.buffer
+    while (request := wire.receive(sys.stdin.buffer)) is not None:
+        wire.send(answers, answer(request))
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Render what a request asks for."""
+    limits = Limits(request["seconds"], request["memory_mb"], request["output_mb"])
+    template: str = request["template"]
+    restrict(limits)
+    try:
+        if request["mark"]:
+            from assay.rendering.marking import render_marked
+
+            return render_marked(Path(request["root"]), template, request["values"], limits)
+        return render(Path(request["root"]), template, request["values"], limits)
+    except MemoryError:
+        what = f"rendering the template needs more than {limits.memory_mb} MB of memory"
+        return error(what, template, "make its loops and texts smaller")
+
+
+def restrict(limits: Limits) -> None:
+    """Bound what this process may take, where the platform can."""
+    try:
+        import resource
+    except ImportError:
+        return
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = math.ceil(spent.ru_utime + spent.ru_stime + limits.seconds) + 1
+    for kind, amount in ((resource.RLIMIT_AS, limits.memory_mb << 20), (resource.RLIMIT_CPU, seconds)):
+        hard = resource.getrlimit(kind)[1]
+        wanted = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
+        try:
+            resource.setrlimit(kind, (wanted, hard))
+        except (OSError, ValueError):
+            # Some platforms know the limit and cannot set it; time is bounded by the parent as well.
+            continue
+
+
+def render(root: Path, template: str, values: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """The true rendering, or the error."""
+    environment = StrictEnvironment(root, limits, values)
+    try:
+        text = environment.join(pieces(environment, template, values))
+    except _EXPRESSION_ERRORS as problem:
+        if environment.uses.found:
+            return undefined(environment, template)
+        return explained(problem, template, limits)
+    if environment.uses.found:
+        return undefined(environment, template)
+    return {"text": text, "files": list(environment.root_loader.read)}
+
+
+def pieces(environment: StrictEnvironment, template: str, values: dict[str, Any]) -> Iterator[str]:
+    """The pieces of a rendering as they are written; errors keep the frames of the templates."""
+    loaded = environment.get_template(template)
+    context = loaded.new_context(values)
+    yield from loaded.root_render_func(context)
+
+
+def error(what: str, where: str, todo: str = "") -> dict[str, Any]:
+    """An answer that says what is wrong."""
+    return {"error": {"what": what, "where": where, "todo": todo}}
+
+
+def undefined(environment: StrictEnvironment, template: str) -> dict[str, Any]:
+    """The answer for variables that are missing, all of them."""
+    found = environment.uses.found
+    names = [f"{name} ({', '.join(filter(None, places))})" for name, places in found.items()]
+    counted = "1 variable is" if len(names) == 1 else f"{len(names)} variables are"
+    where = next((place for places in found.values() for place in places if place), template)
+    return error(f"{counted} not defined: {', '.join(names)}", where, _DEFINE)
+
+
+def explained(problem: BaseException, template: str, limits: Limits) -> dict[str, Any]:
+    """The answer for an error of the template, without any value."""
+    places = chain(problem.__traceback__)
+    where = places[-1] if places else template
+    if isinstance(problem, TooBigError):
+        return error(problem.what, where, f"a template may write {limits.output_mb} MB")
+    if isinstance(problem, RefusedError):
+        return error(problem.what, problem.template or where, problem.todo)
+    if isinstance(problem, SecurityError):
+        return error("the template uses something that the sandbox forbids", where, "use values and filters only")
+    if isinstance(problem, TemplateNotFound):
+        return _not_found(problem, where, template)
+    if isinstance(problem, TemplateSyntaxError):
+        name = problem.name or template
+        return error((problem.message or "the template cannot be read").rstrip("."), f"{name}:{problem.lineno}")
+    if isinstance(problem, RecursionError):
+        return _recursion(places, template)
+    return _failed(problem, where)
+
+
+def _failed(problem: BaseException, where: str) -> dict[str, Any]:
+    if isinstance(problem, OverflowError) and "Range" in str(problem):
+        return error("a range has more than 100,000 numbers", where, "loop over fewer")
+    if isinstance(problem, TemplateRuntimeError):
+        return error("an expression uses a filter, test or block that does not exist", where, "check the names")
+    kind = type(problem).__name__
+    return error(f"an expression on this line cannot be evaluated ({kind})", where, "check the types of its values")
+
+
+def _not_found(problem: TemplateNotFound, where: str, template: str) -> dict[str, Any]:
+    names = problem.templates if isinstance(problem, TemplatesNotFound) else [problem.name or ""]
+    shown = ", ".join(repr(str(name)) for name in names)
+    if where == template:
+        return error("the template does not exist", template)
+    return error(f"the template {shown} does not exist", where, "name it relative to the template root")
+
+
+def _recursion(places: list[str], template: str) -> dict[str, Any]:
+    """Name the templates that include one another, once around."""
+    names = list(dict.fromkeys(place.rpartition(":")[0] for place in places))
+    if not places:
+        return error("the template is nested too deep", template, "split it")
+    if len(names) > 1 or _includes_itself(places):
+        circle = " → ".join([*names, names[0] if len(names) == 1 else _next(places, names)])
+        return error(f"templates include one another without end: {circle}", places[0], "break the circle")
+    return error("the template calls itself without end", places[0], "end the recursion with a condition")
+
+
+def _includes_itself(places: list[str]) -> bool:
+    return len(set(places[:20])) == 1
+
+
+def _next(places: list[str], names: list[str]) -> str:
+    """Which template the last one of a circle includes."""
+    files = [place.rpartition(":")[0] for place in places]
+    after = files.index(names[-1])
+    return next((name for name in files[after:] if name != names[-1]), names[0])
+
+
+if __name__ == "__main__":
+    main()
