@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 PLACEHOLDER = "<masked secret>"
@@ -21,11 +21,23 @@ CREDENTIAL_NAMES = (
     "clientsecret", "sharedsecret", "signingkey", "encryptionkey", "connectionstring", "dsn", "credential",
     "credentials",
 )  # fmt: skip
+# More of them where names are chosen by people and not by a schema: variables, flags, keys of a ConfigMap.
+FREE_NAMES = ("secret", "secretkey")
 # Names of custom resource fields that end like a credential and hold the name or key of one.
 _NAMES_OF_NAMES = frozenset({"secretkey", "propertykey", "serviceaccounttoken"})
+# Values that tell what they are wherever they stand: private keys (PEM, RFC 7468), AWS access key ids, JWTs (RFC 7519).
+_SHAPES = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|(?<![0-9A-Za-z])(?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Z])"
+    r"|(?<![0-9A-Za-z])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}",
+    re.DOTALL,
+)
+_SHAPE_HINTS = ("PRIVATE KEY", "AKIA", "ASIA", "eyJ")
 _NOT_WORDS = re.compile(r"[-_. /]")
-_URL_USER = re.compile(r"(?<=://)[^/\s@\"'<>]+(?=@)")
+# A reference such as $(USER):$(PASSWORD) is no secret, and everybody's user of a git server is git.
+_URL_USER = re.compile(r"(?<=://)(?!git@)(?!(?:[^/\s@:]*:)?\$[({][^@/\s]*[)}]@)[^/\s@\"'<>]+(?=@)")
 _ASSIGNMENT = re.compile(r"(?m)([A-Za-z][\w.-]*)([\"']?[ \t]*[:=][ \t]*)([\"']?)([^\s\"'#,;&]+)")
+_REFERENCE = re.compile(r"\$\([^)]*\)|\$\{[^}]*\}|\$\w+")
 _FLAG = re.compile(r"--?([A-Za-z][\w.-]*)=(.+)", re.DOTALL)
 # Stands for the placeholder while a text is masked, so that no value can match inside it.
 _HIDDEN = "\ue0ff"
@@ -93,6 +105,11 @@ class Masker:
             self._credential[name] = known
         return known
 
+    def _is_free_credential(self, name: str) -> bool:
+        """The same for a name that no schema gives, where ``..._SECRET`` holds one and does not name one."""
+        plain = _NOT_WORDS.sub("", name).lower()
+        return self.is_credential(name) or (plain.endswith(FREE_NAMES) and not plain.endswith("existingsecret"))
+
     def clean(self, body: dict[str, Any]) -> dict[str, Any]:
         """An object as it is judged: secret values are placeholders, null fields are absent.
 
@@ -104,6 +121,11 @@ class Masker:
                 if isinstance(body.get(field), dict):
                     self.learn(body[field])
                     cleaned[field] = {key: PLACEHOLDER if value else "" for key, value in body[field].items()}
+        if cleaned.get("kind") == "ConfigMap" and isinstance(cleaned.get("data"), dict):
+            data = cleaned["data"]
+            data.update({key: self._hide(data[key]) for key in data if self._is_free_credential(key)})
+        if cleaned.get("kind") == "EncryptionConfiguration":
+            _replace_key(cleaned, "secret", self._hide)
         annotations = cleaned.get("metadata", {})
         annotations = annotations.get("annotations") if isinstance(annotations, dict) else None
         if isinstance(annotations, dict):
@@ -118,7 +140,7 @@ class Masker:
         if isinstance(value, dict):
             cleaned = {key: self._entry(key, item) for key, item in value.items() if item is not None}
             name = value.get("name")
-            if "value" in cleaned and isinstance(name, str) and self.is_credential(name):
+            if "value" in cleaned and isinstance(name, str) and self._is_free_credential(name):
                 cleaned["value"] = self._hide(value["value"])
             return cleaned
         if isinstance(value, list):
@@ -133,7 +155,7 @@ class Masker:
     def _hide(self, item: Any) -> Any:
         if isinstance(item, (dict, list)):
             return self._value(item)
-        if isinstance(item, bool) or str(item).lower() in _TRIVIAL or str(item).startswith("$("):
+        if isinstance(item, bool) or str(item).lower() in _TRIVIAL or _REFERENCE.fullmatch(str(item)):
             return item
         self.learn(item)
         return PLACEHOLDER
@@ -150,12 +172,12 @@ class Masker:
             flag = _FLAG.fullmatch(item)
             if after_flag and not item.startswith("-"):
                 found.append(self._hide(item))
-            elif flag and self.is_credential(flag[1]):
+            elif flag and self._is_free_credential(flag[1]):
                 hidden = self._hide(flag[2])
                 found.append(item[: flag.start(2)] + str(hidden))
             else:
                 found.append(self._text(item))
-            after_flag = item.startswith("-") and "=" not in item and self.is_credential(item.lstrip("-"))
+            after_flag = item.startswith("-") and "=" not in item and self._is_free_credential(item.lstrip("-"))
         return found
 
     def _text(self, text: str) -> str:
@@ -165,6 +187,8 @@ class Masker:
                 self.learn(match[0])
                 self.learn(match[0].partition(":")[2])
             text = _URL_USER.sub(PLACEHOLDER, text)
+        if any(hint in text for hint in _SHAPE_HINTS):
+            text = _SHAPES.sub(lambda match: str(self._hide(match[0])), text)
         if "\n" not in text:
             return text
         return "\n".join(self._line(line) for line in text.split("\n"))
@@ -173,13 +197,29 @@ class Masker:
         if "=" not in line and ":" not in line:
             return line
         squeezed = _NOT_WORDS.sub("", line).lower()
-        return _ASSIGNMENT.sub(self._assignment, line) if any(name in squeezed for name in self._names) else line
+        return (
+            _ASSIGNMENT.sub(self._assignment, line)
+            if any(name in squeezed for name in (*self._names, *FREE_NAMES))
+            else line
+        )
 
     def _assignment(self, match: re.Match[str]) -> str:
         name, between, quote, value = match.groups()
-        if not self.is_credential(name) or value.startswith(("$", "{", "[", "|", ">")):
+        if not self._is_free_credential(name) or "$" in value or value.startswith(("{", "[", "|", ">")):
             return match[0]
         return f"{name}{between}{quote}{self._hide(value)}"
+
+
+def _replace_key(value: Any, key: str, change: Callable[[Any], Any]) -> None:
+    """Change what stands under a key anywhere in a value, in place."""
+    if isinstance(value, dict):
+        if isinstance(value.get(key), str):
+            value[key] = change(value[key])
+        for item in value.values():
+            _replace_key(item, key, change)
+    elif isinstance(value, list):
+        for item in value:
+            _replace_key(item, key, change)
 
 
 def _decoded(text: str) -> str:

@@ -129,7 +129,7 @@ DOCUMENTS = [
     HEAD + "x", HEAD + "- x\n", HEAD + "x:\n", JSON_HEAD + "}", JSON_HEAD + "}\n" + JSON_HEAD + "}",
     JSON_HEAD + "}" + JSON_HEAD + "}", JSON_HEAD + "}\n---\n" + JSON_HEAD + "}\n", JSON_HEAD + "}\n---\n" + HEAD,
     HEAD + "---\n" + JSON_HEAD + "}\n", "---\n" + JSON_HEAD + "}\n", "\n \t" + JSON_HEAD + "}\n", JSON_HEAD
-    + ', "a": [1, 1.0, 1e2, 1E2, -0, -0.0, 0.1e-7, 12345678901234567890, 123456789012345678901234, 9223372036854775807, 9223372036854775808]}',
+    + ', "a": [1, 1.0, 1e2, 1E2, -0, -0.0, 0.1e-7, 12345678901234567890, 9223372036854775807]}', JSON_HEAD + ', "a": [1234567890123456789012, 9223372036854775808]}',
     JSON_HEAD + ', "a": "\\ud83d\\ude00 \\/ \\ud800x \\udc00"}', JSON_HEAD + ',\n\t"a":\t[\n\t1\n\t]\n}',
     JSON_HEAD + ', "a": true, "b": null, "c": {}, "d": []}', JSON_HEAD + ', "a": True}',
     JSON_HEAD + ', "a": y, b: 08}', JSON_HEAD + ', "a": 1,}', JSON_HEAD + ', "a": 01}', JSON_HEAD + ', "a": .5}',
@@ -150,6 +150,7 @@ KNOWN: dict[str, str] = {
     "spec: !,e 1": "libyaml refuses a tag with a comma in it",
     "spec: {'a': 1, a: 2, b}": "kubectl keeps the last of two equal keys; that hides a mistake, so they are a problem",
     "a: 1\na: 2": "kubectl keeps the last of two equal keys; that hides a mistake, so they are a problem",
+    "x: 1\n... # c\nx": "kubectl silently drops what follows the end of a document; that hides a mistake, so it is a problem",
     "1: a\n'1': b": "kubectl keeps either of two keys that become the same string, by chance",
     "...\na: 1": "kubectl silently drops what follows the end of a document; that hides a mistake, so it is a problem",
     "a: "
@@ -157,6 +158,9 @@ KNOWN: dict[str, str] = {
     + "]" * 201: "kubectl nests up to 10,000 deep; Assay's rules walk objects, and no object needs 200",
 }
 REPLACED = {
+    JSON_HEAD
+    + "}\nx: y": "kubectl silently drops what follows the first value; that hides a mistake, so it is a problem",
+    JSON_HEAD + "}x": "kubectl silently drops what follows the first value; that hides a mistake, so it is a problem",
     JSON_HEAD
     + ', "a": 1e400}': "kubectl refuses a JSON number beyond a float; Assay then reads YAML, where it is a string",
     JSON_HEAD

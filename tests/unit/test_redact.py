@@ -6,7 +6,8 @@ import base64
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assay.redact import PLACEHOLDER, Masker
 
@@ -25,6 +26,10 @@ CANARY = "c4n4ry-v4lue"
         {"spec": {"args": [f"--db-password={CANARY}"]}},
         {"spec": {"command": ["run", "--token", CANARY]}},
         {"spec": {"url": f"postgres://admin:{CANARY}@db/x"}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "data": {"JWT_SECRET": CANARY}},
+        {"kind": "EncryptionConfiguration", "resources": [{"providers": [{"aescbc": {"keys": [{"secret": CANARY}]}}]}]},
+        {"spec": {"env": [{"name": "SECRET_KEY", "value": CANARY}]}},
+        {"spec": {"args": [f"--jwt-secret={CANARY}"]}},
         {"data": {"app.conf": f"user = me\npassword = {CANARY}\n"}},
         {"data": {"app.yaml": f"db:\n  password: '{CANARY}'\n"}},
     ],
@@ -48,11 +53,27 @@ def test_secret_values_leave_the_object_and_every_text(body: dict[str, Any]) -> 
         {"spec": {"env": [{"name": "DB_PASSWORD", "value": "$(FROM_ELSEWHERE)"}]}},
         {"spec": {"env": [{"name": "DB_PASSWORD", "value": ""}]}},
         {"spec": {"env": [{"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "p"}}}]}},
+        {"spec": {"existingSecret": "db", "url": "postgres://$(U):$(P)@db/x", "git": "ssh://git@example.com/x"}},
+        {"data": {"run.sh": "db_password=$(cat /run/x)\necho"}},
         {"spec": {"data": [{"secretKey": "password", "remoteRef": {"key": "db"}}]}},
     ],
 )
 def test_names_and_references_are_no_secrets(body: dict[str, Any]) -> None:
     assert Masker().clean(body) == body
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"-----BEGIN EC PRIVATE KEY-----\n{CANARY}\n-----END EC PRIVATE KEY-----",
+        "AKIA" + "Q7" * 8,
+        "eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl",
+    ],
+)
+def test_values_that_tell_what_they_are_need_no_name(value: str) -> None:
+    masker = Masker()
+    assert value not in repr(masker.clean({"spec": {"x": f"a {value} b"}}))
+    assert CANARY not in masker.mask(f"found {CANARY}, {value}") or CANARY not in value
 
 
 def test_null_fields_are_absent() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assay.engine.examples import CLOCK, judge_one
 from assay.engine.judge import Judge, matches, split_message

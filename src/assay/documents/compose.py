@@ -22,7 +22,8 @@ from assay.documents import limits, problems, scalars
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_CONTENT = re.compile(r"(?m)^(?!\.\.\.\s*$)[ \t]*(?=[^\s#])")
+_CONTENT = re.compile(r"(?m)^[ \t]*(?=[^\s#])")
+_TRAILER = re.compile(r"(?:[ \t\r\n]|#[^\n]*|\.\.\.(?=\s|\Z))*+")
 _NON_SPECIFIC = re.compile(r"(?:&\S+\s+)?!\s")
 _OPEN = object()
 EMPTY = object()
@@ -79,6 +80,11 @@ class Composer:
         Raises:
             FaultError: The text is no document that Kubernetes can read.
         """
+        content = _CONTENT.search(self.text)
+        if content and self.text.startswith("%", content.end()) and content.end() == content.start():
+            # Also because libyaml takes quadratic time over many of them.
+            what = "a directive ('%' at the beginning of a line) is there, which kubectl refuses"
+            raise problems.FaultError(content.end(), what, "remove the line, or put the value in quotes")
         try:
             parser = CParser(self.text)
             parser.get_event()
@@ -131,13 +137,10 @@ class Composer:
         return Frame(event, type(event) is MappingStartEvent)
 
     def _nothing_after(self, event: Any) -> None:
-        rest = _CONTENT.search(self.text, event.end_mark.index)
-        if rest:
-            raise problems.FaultError(
-                rest.end(),
-                "kubectl does not read what follows the '...' line",
-                "begin the next document with a '---' line, or remove the rest",
-            )
+        rest = _TRAILER.match(self.text, event.end_mark.index).end()  # type: ignore[union-attr]
+        if rest < len(self.text):
+            what = "kubectl does not read what follows the end of the first value here"
+            raise problems.FaultError(rest, what, "put a '---' line before it, correct the indentation, or remove it")
 
     def _alias(self, event: Any, frame: Frame | None, depth: int) -> Any:
         offset = event.start_mark.index

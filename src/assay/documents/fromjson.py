@@ -20,19 +20,20 @@ def stream(text: str, start: int, end: int) -> list[tuple[int, int, Any]] | None
     """
     if not text.startswith("{", start):
         return None
-    if size(text, start, end) > limits.NODES:
+    if size(text, start, end) > limits.JSON_NODES:
         return None
     found = []
-    body = text if end == len(text) else text[:end]
+    # A slice, because the decoder would otherwise read on behind the end.
+    body, at = text[start:end], 0
     try:
-        while start < end:
-            value, last = _DECODER.raw_decode(body, start)
+        while at < len(body):
+            value, last = _DECODER.raw_decode(body, at)
             if not isinstance(value, dict) or not _shallow(value):
                 return None
-            if _SURROGATE.search(body, start, last):
+            if _SURROGATE.search(body, at, last):
                 value = _whole_characters(value)
-            found.append((start, last, value))
-            start = _SPACE.match(body, last).end()  # type: ignore[union-attr]
+            found.append((start + at, start + last, value))
+            at = _SPACE.match(body, last).end()  # type: ignore[union-attr]
     except (ValueError, RecursionError):
         return None
     return found

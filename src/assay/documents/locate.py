@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from assay.documents import limits
 from assay.documents.compose import EMPTY
 from assay.documents.problems import FaultError
 from assay.documents.split import Lines, units
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _BLANKS = " \t\r\n"
+_SPACE = re.compile(r"[ \t\r\n]*")
 _SIGNS = {
     "'": re.compile(r"''|[^ \t\r\n]"),
     '"': re.compile(
@@ -109,18 +111,15 @@ class Locator:
     def _bounds(self, node: Node, start: int) -> tuple[int, int]:
         """First and last offset of a node; the blank lines after a block scalar are no part of it."""
         first, last = start + node.start, start + node.end
-        while last > first and self._text[last - 1] in _BLANKS:
-            last -= 1
-        return first, last
+        return first, first + len(self._text[first:last].rstrip(_BLANKS))
 
     def _first_line(self, start: int, first: int, end: int) -> Span:
         """The line at ``first``, without its blanks, as the place of something that is not there."""
         if first == start:
-            while first < end and self._text[first] in _BLANKS:
-                first += 1
+            first = min(_SPACE.match(self._text, first).end(), end)  # type: ignore[union-attr]
         line, column = self._lines.place(first)
-        stop = self._lines.starts[line] if line < len(self._lines.starts) else len(self._text)
-        length = len(self._text[first : max(first, min(stop, end))].rstrip(_BLANKS))
+        stop = self._text.find("\n", first, end)
+        length = len(self._text[first : end if stop < 0 else stop].rstrip(_BLANKS))
         return Span(line, column, line, column + length, exists=False, key=None)
 
     def _inside(self, found: Found, start: int, offset: int) -> Point:
@@ -156,7 +155,7 @@ def _compose(text: str, *, is_json: bool) -> Node | None:
         # YAML has no surrogate pairs; U+FFFD is as long and keeps every place.
         text = _SURROGATE.sub(r"\\ufffd", text)
     try:
-        root = TreeComposer(text).compose()
+        root = TreeComposer(text, limits.JSON_NODES).compose()
     except FaultError:
         return None
     return None if root is EMPTY else root

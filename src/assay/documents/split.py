@@ -3,38 +3,51 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from assay.documents import fromjson
+from assay.documents import fromjson, limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BREAK = re.compile(r"\r\n|\r|\n")
+_BLOCK = 65536
 _CONTENT = re.compile(r"(?m)^[ \t\r\f\v]*(?=[^\s#])")
 _SEPARATOR = re.compile(r"---(?:[ \t\r]*(?:#[^\n]*)?|(?P<content>[^\n]*))(?:\n|\Z)")
 
 
 class Lines:
-    """Turns an offset of a text into line and column, both from 1, the column in characters."""
+    """Turns an offset of a text into line and column, both from 1, the column in characters.
+
+    A line ends with LF, CR LF or CR. Only the lines before each block are counted and kept: a list of all line
+    starts can be a hundred times the text.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._starts: list[int] | None = None
-
-    @property
-    def starts(self) -> list[int]:
-        """The offset at which each line begins."""
-        if self._starts is None:
-            self._starts = [0, *(match.end() for match in _BREAK.finditer(self._text))]
-        return self._starts
+        self._carriage_returns = "\r" in text
+        self._before: list[int] = []
 
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset."""
-        line = bisect_right(self.starts, offset)
-        return line, offset - self.starts[line - 1] + 1
+        block = offset // _BLOCK
+        while len(self._before) <= block:
+            done = len(self._before)
+            lines = self._before[-1] + self._breaks((done - 1) * _BLOCK, done * _BLOCK) if done else 0
+            self._before.append(lines)
+        line = self._before[block] + self._breaks(block * _BLOCK, offset) + 1
+        start = self._text.rfind("\n", 0, offset) + 1
+        if self._carriage_returns:
+            start = max(start, self._text.rfind("\r", start, max(offset - self._text.startswith("\n", offset), 0)) + 1)
+        return line, offset - start + 1
+
+    def _breaks(self, start: int, end: int) -> int:
+        """How many lines end in a stretch; CR LF counts where its LF is."""
+        count = self._text.count("\n", start, end)
+        if self._carriage_returns:
+            last = end + self._text.startswith("\n", end)
+            count += self._text.count("\r", start, end) - self._text.count("\r\n", start, last)
+        return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +72,12 @@ def units(text: str) -> Iterator[Unit]:
     """The documents of a text, the empty ones too.
 
     Blank lines and comments before the first ``---`` are no document. A stretch that holds JSON objects one after
-    the other is as many documents.
+    the other is as many documents. Where there are more documents than ``limits.NODES`` pay for, they end.
     """
     index = 0
     for start, end, separator in _stretches(text):
+        if index * limits.DOCUMENT_COST > limits.NODES:
+            return
         content = _CONTENT.search(text, start, end)
         if content is None and separator < 0:
             if start or end == len(text):

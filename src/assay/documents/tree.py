@@ -103,7 +103,7 @@ class TreeComposer(Composer):
     def size(self, item: Any) -> tuple[Any, int]:
         """See :meth:`Composer.size`."""
         node = item.resolved
-        return node.children, 0 if node.children is not None else len(node.meaning)
+        return node.children, len(node.meaning) if isinstance(node.meaning, str) else 0
 
 
 class Found(NamedTuple):

@@ -10,7 +10,9 @@ from typing import Any, NoReturn
 
 from jinja2 import BaseLoader, Environment, TemplateNotFound, Undefined
 from jinja2.environment import Template
+from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
 
 from assay.rendering import filters
 from assay.rendering.limits import Limits
@@ -63,6 +65,8 @@ class RootLoader(BaseLoader):
             text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:
             raise RefusedError("the template is not valid UTF-8", "save it as UTF-8", template=template) from None
+        except TemplateNotFound:
+            raise
         except (OSError, RuntimeError):
             raise RefusedError("the template cannot be read", "check its permissions", template=template) from None
         self.read[template] = None
@@ -194,13 +198,14 @@ class _Missing(Undefined):
     __slots__ = ("full_name",)
     uses: Uses
 
-    def __init__(self, hint: str | None = None, obj: Any = None, name: str | None = None, exc: Any = None) -> None:
-        super().__init__(hint, **({} if obj is None else {"obj": obj}), name=name, **({"exc": exc} if exc else {}))
-        if exc is not None:
+    def __init__(
+        self, hint: str | None = None, obj: Any = missing, name: str | None = None, exc: Any = UndefinedError
+    ) -> None:
+        super().__init__(hint, obj, name, exc)
+        if exc is SecurityError:
             # Asking for an attribute that the sandbox forbids is wrong at once, even if nobody uses it.
-            raise exc(hint)
-        has_parent = name is not None and obj is not None and type(obj).__name__ != "MissingType"
-        self.full_name = self.uses.name_of(obj, name) if has_parent else str(name)
+            raise SecurityError(hint)
+        self.full_name = str(name) if obj is missing else self.uses.name_of(obj, name)
 
     def _used(self, *_args: Any, **_options: Any) -> Any:
         self.uses.record(self.full_name)
@@ -263,15 +268,16 @@ class _Missing(Undefined):
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __pos__ = __call__ = _used
 
 
-def chain(traceback: TracebackType | None) -> list[str]:
-    """The template places on the way to an error, the outermost first, as ``file:line``."""
-    places = []
+def chain(traceback: TracebackType | None) -> list[tuple[str, str]]:
+    """The way through templates to an error, the outermost first: what runs (``root``, ``macro``) and ``file:line``."""
+    steps = []
     while traceback is not None:
-        template = traceback.tb_frame.f_globals.get("__jinja_template__")
+        frame = traceback.tb_frame
+        template = frame.f_globals.get("__jinja_template__")
         if template is not None:
-            places.append(_place(template, traceback.tb_lineno))
+            steps.append((frame.f_code.co_name, _place(template, traceback.tb_lineno)))
         traceback = traceback.tb_next
-    return places
+    return steps
 
 
 def _place(template: Template, line: int) -> str:

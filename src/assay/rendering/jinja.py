@@ -68,7 +68,7 @@ class Renderer:
         Raises:
             RenderError: The template cannot be rendered once more.
         """
-        return Marks.of(text, self._ask(root, template, values, mark=True))
+        return Marks(text, self._ask(root, template, values, mark=True))
 
     def _ask(self, root: Path, template: str, values: dict[str, Any], *, mark: bool) -> dict[str, Any]:
         request = {"root": str(root), "template": template, "values": values, "mark": mark, **asdict(self._limits)}

@@ -57,7 +57,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             from assay.rendering.marking import render_marked
 
             return render_marked(Path(request["root"]), template, request["values"], limits)
-        return render(Path(request["root"]), template, request["values"], limits)
+        environment = StrictEnvironment(Path(request["root"]), limits, request["values"])
+        return guarded(environment, template, request["values"], limits)
     except MemoryError:
         what = f"rendering the template needs more than {limits.memory_mb} MB of memory"
         return error(what, template, "make its loops and texts smaller")
@@ -81,9 +82,10 @@ def restrict(limits: Limits) -> None:
             continue
 
 
-def render(root: Path, template: str, values: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    """The true rendering, or the error."""
-    environment = StrictEnvironment(root, limits, values)
+def guarded(
+    environment: StrictEnvironment, template: str, values: dict[str, Any], limits: Limits
+) -> dict[str, Any]:
+    """The rendered text and the files that were read, or the error."""
     try:
         text = environment.join(pieces(environment, template, values))
     except _EXPRESSION_ERRORS as problem:
@@ -118,8 +120,8 @@ def undefined(environment: StrictEnvironment, template: str) -> dict[str, Any]:
 
 def explained(problem: BaseException, template: str, limits: Limits) -> dict[str, Any]:
     """The answer for an error of the template, without any value."""
-    places = chain(problem.__traceback__)
-    where = places[-1] if places else template
+    steps = chain(problem.__traceback__)
+    where = steps[-1][1] if steps else template
     if isinstance(problem, TooBigError):
         return error(problem.what, where, f"a template may write {limits.output_mb} MB")
     if isinstance(problem, RefusedError):
@@ -132,7 +134,7 @@ def explained(problem: BaseException, template: str, limits: Limits) -> dict[str
         name = problem.name or template
         return error((problem.message or "the template cannot be read").rstrip("."), f"{name}:{problem.lineno}")
     if isinstance(problem, RecursionError):
-        return _recursion(places, template)
+        return _recursion(steps, template)
     return _failed(problem, where)
 
 
@@ -153,26 +155,17 @@ def _not_found(problem: TemplateNotFound, where: str, template: str) -> dict[str
     return error(f"the template {shown} does not exist", where, "name it relative to the template root")
 
 
-def _recursion(places: list[str], template: str) -> dict[str, Any]:
+def _recursion(steps: list[tuple[str, str]], template: str) -> dict[str, Any]:
     """Name the templates that include one another, once around."""
-    names = list(dict.fromkeys(place.rpartition(":")[0] for place in places))
-    if not places:
+    if not steps:
         return error("the template is nested too deep", template, "split it")
-    if len(names) > 1 or _includes_itself(places):
-        circle = " → ".join([*names, names[0] if len(names) == 1 else _next(places, names)])
-        return error(f"templates include one another without end: {circle}", places[0], "break the circle")
-    return error("the template calls itself without end", places[0], "end the recursion with a condition")
-
-
-def _includes_itself(places: list[str]) -> bool:
-    return len(set(places[:20])) == 1
-
-
-def _next(places: list[str], names: list[str]) -> str:
-    """Which template the last one of a circle includes."""
-    files = [place.rpartition(":")[0] for place in places]
-    after = files.index(names[-1])
-    return next((name for name in files[after:] if name != names[-1]), names[0])
+    where = steps[0][1]
+    files = [place.rpartition(":")[0] for function, place in steps if function == "root"]
+    if len(files) < len(steps) // 2:
+        return error("a macro or block calls itself without end", steps[-1][1], "end the recursion with a condition")
+    again = next((number for number, name in enumerate(files) if name in files[:number]), 0)
+    circle = " → ".join(files[files.index(files[again]) : again + 1])
+    return error(f"templates include one another without end: {circle}", where, "break the circle")
 
 
 if __name__ == "__main__":

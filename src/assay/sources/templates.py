@@ -134,7 +134,7 @@ class JinjaTemplate(Source):
         ]
         if extra.settings and extra.settings_file:
             file = extra.settings_file
-            layers.append(ConfigSet(file, self._paths.name(file), extra.settings_route, dict(extra.settings)))
+            layers.append(ConfigSet(file, self._paths.name(file), extra.settings_route, extra.settings))
         layers.append(EnvVars(extra.variables))
         layers.append(SetArgs(self._given.assignments))
         layers.append(Variables(dict(self._given.variables)))
