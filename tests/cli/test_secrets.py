@@ -116,10 +116,8 @@ def test_files_are_masked_too(assay: Assay, stack: Path) -> None:
     ],
 )
 def test_no_error_holds_a_canary(assay: Assay, stack: Path, broken: str) -> None:
-    write(
-        stack,
-        stack__broken_dot_yaml_dot_j2=f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: b}}\ndata:\n  k: 1\n{broken}\n",
-    )
+    config_map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndata:\n  k: 1\n"
+    write(stack, stack__broken_dot_yaml_dot_j2=f"{config_map}{broken}\n")
     for command in (("scan",), ("scan", "--format", "json"), ("scan", "--format", "sarif"), ("render", "--mask")):
         ran = assay(*command, cwd=stack)
         assert ran.code in (1, 3)

@@ -56,19 +56,19 @@ class RootLoader(BaseLoader):
             raise RefusedError(outside, todo)
         path = self.root.joinpath(*parts)
         try:
-            if not path.resolve().is_relative_to(self.root):
-                raise RefusedError(outside, todo)
-            if not path.is_file():
-                raise TemplateNotFound(template)
-            if path.stat().st_size > _LARGEST_TEMPLATE:
-                raise RefusedError("the template is larger than 4 MB", "split it", template=template)
-            text = path.read_text(encoding="utf-8-sig")
+            inside, there = path.resolve().is_relative_to(self.root), path.is_file()
+            data = path.read_bytes() if inside and there and path.stat().st_size <= _LARGEST_TEMPLATE else None
+            text = None if data is None else data.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise RefusedError("the template is not valid UTF-8", "save it as UTF-8", template=template) from None
-        except TemplateNotFound:
-            raise
         except (OSError, RuntimeError):
             raise RefusedError("the template cannot be read", "check its permissions", template=template) from None
+        if not inside:
+            raise RefusedError(outside, todo)
+        if not there:
+            raise TemplateNotFound(template)
+        if text is None:
+            raise RefusedError("the template is larger than 4 MB", "split it", template=template)
         self.read[template] = None
         return text, template, None
 
@@ -95,7 +95,7 @@ class StrictEnvironment(ImmutableSandboxedEnvironment):
             cache_size=400,
         )
         self.limit = limits.characters
-        self.concat = self.join  # type: ignore[method-assign, assignment]
+        self.concat = self.join  # type: ignore[method-assign]
         self.filters.update(filters.FILTERS)
         self.filters["random"] = _refused("the filter `random`")
         self.globals["lipsum"] = _refused("`lipsum`")
@@ -160,7 +160,7 @@ class Uses:
 
     def record(self, name: str) -> None:
         """Remember a use at the template line that runs now."""
-        frame = sys._getframe(1)  # noqa: SLF001 - the frames of templates are known to Python alone
+        frame = sys._getframe(1)
         while frame is not None and "__jinja_template__" not in frame.f_globals:
             frame = frame.f_back  # type: ignore[assignment]
         place = "" if frame is None else _place(frame.f_globals["__jinja_template__"], frame.f_lineno)
@@ -251,19 +251,19 @@ class _Missing(Undefined):
         self._used()
         return False
 
-    def __int__(self) -> int:
+    def __int__(self) -> int:  # type: ignore[override]
         self._used()
         return 0
 
-    def __float__(self) -> float:
+    def __float__(self) -> float:  # type: ignore[override]
         self._used()
         return 0.0
 
-    def __lt__(self, other: object) -> bool:
+    def __lt__(self, other: object) -> bool:  # type: ignore[override]
         self._used()
         return False
 
-    __le__ = __gt__ = __ge__ = __lt__
+    __le__ = __gt__ = __ge__ = __lt__  # type: ignore[assignment]
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _used
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __pos__ = __call__ = _used
 

@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Undefined, nodes, pass_context
 from jinja2.lexer import TokenStream
 from jinja2.parser import Parser
 
 from assay.rendering import carry
+from assay.rendering.answers import guarded
 from assay.rendering.environment import StrictEnvironment
 from assay.rendering.limits import Limits
 from assay.rendering.syntax import Marker, Reads, Source, Written
 from assay.rendering.tracked import NOBODY, UNKNOWN, Mark, Segment, Text, joined, marks_of, merged, plain, stamp, track
+
+Test = Callable[..., Any]
 
 # Names that every template has and that hold no text of a template.
 _HARMLESS = frozenset({"loop", "range", "dict", "namespace", "true", "false", "none", "True", "False", "None"})
@@ -35,12 +38,12 @@ class MarkingEnvironment(StrictEnvironment):
         self._sources: dict[str, Source] = {}
         wrapped = {name: carry.marking(name, made) for name, made in self.filters.items() if name not in carry.PASSING}
         self.filters.update(wrapped)
-        self.filters["join"] = pass_context(_join)
-        self.filters["assay_literal"] = pass_context(self._literal)
-        self.filters["assay_output"] = pass_context(self._output)
-        self.filters["assay_concat"] = pass_context(_concat)
-        self.filters["assay_default"] = pass_context(_default)
-        self.tests.update({name: _plain_test(test) for name, test in self.tests.items()})
+        self.filters["join"] = _join
+        self.filters["assay_literal"] = self._literal
+        self.filters["assay_output"] = self._output
+        self.filters["assay_concat"] = _concat
+        self.filters["assay_default"] = _default
+        self.tests.update({name: _plain_test(cast("Test", test)) for name, test in self.tests.items()})
 
     def join(self, parts: Iterable[str]) -> str:
         """See :meth:`StrictEnvironment.join`; keeps the marks."""
@@ -56,7 +59,11 @@ class MarkingEnvironment(StrictEnvironment):
         return stamp(result, merged((*marks_of(left), *marks_of(right))))
 
     def _tokenize(
-        self, source: str, name: str | None, filename: str | None = None, state: str | None = None
+        self,
+        source: str,
+        name: str | None,
+        filename: str | None = None,
+        state: str | None = None,  # noqa: ARG002
     ) -> TokenStream:
         located = Source(name or "", source)
         self._sources[name or ""] = located
@@ -68,9 +75,11 @@ class MarkingEnvironment(StrictEnvironment):
         marker.generic_visit(tree)
         return tree
 
+    @pass_context
     def _literal(self, _context: Any, _nothing: None, number: int) -> Text:
         return self._literals[number]
 
+    @pass_context
     def _output(self, context: Any, value: Any, place: int, reads: tuple[Any, ...]) -> str:
         """What an expression writes: text that templates wrote before keeps its writers."""
         if isinstance(value, Text):
@@ -86,7 +95,9 @@ class MarkingEnvironment(StrictEnvironment):
     def _computed(self, context: Any, reads: Reads) -> Mark:
         """The mark of a value that carries none, by what its expression reads."""
         ours = {
-            name for name in reads.names if name in self.values and context.resolve_or_missing(name) is self.values[name]
+            name
+            for name in reads.names
+            if name in self.values and context.resolve_or_missing(name) is self.values[name]
         }
         routes = tuple(route for route in reads.routes if route[0] in ours)
         # A call may have taken text of a template in and given something else back.
@@ -100,10 +111,12 @@ def _settled(segment: Segment, place: int) -> Segment:
     return Segment(segment.start, replace(segment.mark, writer=place))
 
 
+@pass_context
 def _concat(_context: Any, parts: list[Any]) -> str:
     return joined([carry.text_of(part) for part in parts], Mark())
 
 
+@pass_context
 def _join(context: Any, value: Any, d: Any = "", attribute: Any = None) -> str:
     def pick(item: Any) -> Any:
         for step in str(attribute).split("."):
@@ -113,7 +126,8 @@ def _join(context: Any, value: Any, d: Any = "", attribute: Any = None) -> str:
     return carry.join(value, d, attribute, pick=pick)
 
 
-def _default(_context: Any, value: Any, place: int, default_value: Any = "", boolean: bool = False) -> Any:  # noqa: FBT001, FBT002
+@pass_context
+def _default(_context: Any, value: Any, place: int, default_value: Any = "", boolean: bool = False) -> Any:
     """Jinja's ``default``, whose own value knows the filter's place."""
     if not isinstance(value, Undefined) and not (boolean and not value):
         return value
@@ -121,7 +135,7 @@ def _default(_context: Any, value: Any, place: int, default_value: Any = "", boo
     return track(plain(default_value), Mark(place, routes, default=True))
 
 
-def _plain_test(test: Callable[..., Any]) -> Callable[..., Any]:
+def _plain_test(test: Test) -> Test:
     """A test that sees numbers and booleans as they are; containers stay, since a test can ask for identity."""
 
     @wraps(test)
@@ -133,8 +147,6 @@ def _plain_test(test: Callable[..., Any]) -> Callable[..., Any]:
 
 def render_marked(root: Path, template: str, values: dict[str, Any], limits: Limits) -> dict[str, Any]:
     """The answer with the text and its marks, which the caller compares with the true text."""
-    from assay.rendering.worker import guarded
-
     environment = MarkingEnvironment(root, limits, values)
     answer = guarded(environment, template, environment.values, limits)
     if "error" in answer:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os.path
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from assay.documents.split import Lines
 from assay.model.origin import Route
 
 _BLANKS = " \t\r\n"
+_BREAK = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,12 @@ class Trace:
     exact: bool
     variables: tuple[Route, ...]
     default: bool
+
+
+def _same(one: str, other: str) -> int:
+    """How many characters two texts have in common at their beginning."""
+    shorter = min(len(one), len(other))
+    return next((index for index in range(shorter) if one[index] != other[index]), shorter)
 
 
 class _Segment(NamedTuple):
@@ -64,7 +70,7 @@ class Marks:
 
     def __init__(self, text: str, answer: dict[str, Any]) -> None:
         self._text = text
-        self._lines = Lines(text)
+        self._lines = [0, *(match.end() for match in _BREAK.finditer(text))]
         self._template: str = answer["template"]
         self._places = [_Place(*place) for place in answer["places"]]
         self._routes: list[tuple[Route, ...]] = [tuple(map(tuple, routes)) for routes in answer["routes"]]
@@ -72,12 +78,11 @@ class Marks:
         self._starts = [segment.start for segment in self._segments]
         marked: str = answer["text"]
         self._longer = len(marked) - len(text)
-        self._same_until = len(os.path.commonprefix((text, marked)))
+        self._same_until = _same(text, marked)
         self._same_from = len(text)
         if text != marked:
             most = min(len(text), len(marked)) - self._same_until
-            ends = os.path.commonprefix((text[::-1][:most], marked[::-1][:most]))
-            self._same_from = len(text) - len(ends)
+            self._same_from = len(text) - _same(text[::-1][:most], marked[::-1][:most])
 
     def at(self, line: int, column: int, end_line: int, end_column: int) -> Trace:
         """Who wrote a stretch of the rendered text, its quotes left aside.
@@ -93,8 +98,7 @@ class Marks:
         return self._trace(parts, start + shift, end + shift, certain=certain)
 
     def _offset(self, line: int, column: int) -> int:
-        starts = self._lines.starts
-        return min(starts[min(line, len(starts)) - 1] + column - 1, len(self._text))
+        return min(self._lines[min(line, len(self._lines)) - 1] + column - 1, len(self._text))
 
     def _inner(self, start: int, end: int) -> tuple[int, int]:
         """The stretch without quotes and blanks around it; a template may write those apart from what is inside."""

@@ -111,7 +111,8 @@ class Marker(NodeTransformer):
     def _written(self, part: nodes.Expr) -> nodes.Expr:
         if isinstance(part, nodes.TemplateData):
             segments = [
-                Segment(start, Mark(self._add(place))) for start, place in self._source.lines(part.lineno - 1, part.data)
+                Segment(start, Mark(self._add(place)))
+                for start, place in self._source.lines(part.lineno - 1, part.data)
             ]
             self._literals.append(Text(part.data, segments))
             return _filter(nodes.Const(None, lineno=part.lineno), "assay_literal", len(self._literals) - 1)

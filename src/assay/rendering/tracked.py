@@ -199,7 +199,7 @@ def cut(text: Text, start: int, stop: int) -> Text:
     """A part of a text with its segments."""
     segments = text._segments
     first = max(bisect_right(segments, start, key=lambda segment: segment.start) - 1, 0)
-    found = []
+    found: list[Segment] = []
     for at, mark, skip in segments[first:]:
         if at >= stop and found:
             break

@@ -31,6 +31,7 @@ class Setting:
     and ``end_column`` is the first column after it. ``label`` says it to a person and never holds the value.
     """
 
+    route: Route
     file: str
     line: int
     column: int
@@ -38,7 +39,6 @@ class Setting:
     end_column: int
     origin: Origin
     label: str
-    route: Route
 
 
 class Layer(ABC):
@@ -87,7 +87,9 @@ class ValuesFile(Layer):
         if not isinstance(first.value, dict):
             line = locator.locate(first.index, ()).line
             todo = "write `name: value` lines"
-            raise RenderError("a values file holds a map of names and values", where=f"{self.display}:{line}", todo=todo)
+            raise RenderError(
+                "a values file holds a map of names and values", where=f"{self.display}:{line}", todo=todo
+            )
         return [_Loaded(first.value, self, _Written(self.display, locator, first.index))]
 
 
@@ -219,7 +221,7 @@ class _Loaded:
         place = self.written.place(set_route) if self.written else _NOWHERE
         file = self.written.display if self.written else ""
         label = self.label or f"{format_route(set_route)} in {file}"
-        return Setting(file, *place, self.layer.origin, label, set_route)
+        return Setting(set_route, file, *place, self.layer.origin, label)
 
 
 @dataclass(frozen=True, slots=True)
