@@ -98,7 +98,7 @@ def test_1_wins_over_3_and_the_text_says_both(assay: Assay, tmp_path: Path) -> N
 
 def test_3_strict(assay: Assay, tmp_path: Path) -> None:
     write(tmp_path, a_dot_yaml=GOOD_POD)
-    rule = ("--rule", "workload-ingress-isolated")
+    rule = ("--rule", "pod-selected-by-network-policy")
     assert assay("scan", *rule, cwd=tmp_path).code == 0
     ran = assay("scan", *rule, "--strict", cwd=tmp_path)
     assert ran.code == 3

@@ -43,7 +43,7 @@ controls:
     assessability: automated
     rules:
       - {rule: container-not-privileged, tie: required, because: It is the decision that is asked for.}
-      - {rule: workload-ingress-isolated, tie: required, because: It is the decision that is asked for.}
+      - {rule: pod-selected-by-network-policy, tie: required, because: It is the decision that is asked for.}
 """
 
 
@@ -143,7 +143,7 @@ def test_a_deleted_policy_shows_everything(project: Path, run: Hook) -> None:
     (project / "deny.yaml").unlink()
     done = run("assay")
     assert done.returncode == 1
-    assert "workload-ingress-isolated" in done.stdout
+    assert "pod-selected-by-network-policy" in done.stdout
 
 
 def test_findings_elsewhere_are_not_shown(project: Path, run: Hook) -> None:

@@ -16,7 +16,7 @@ from assay.facts import Facts
 from assay.kube import build_object
 from assay.model.objects import KubeObject, Unread, World
 from assay.model.origin import Place, Role, Route
-from assay.model.rules import Binding, Each, Rule
+from assay.model.rules import At, Binding, Each, Rule
 from assay.model.verdicts import Finding, Severity, Verdict, worst
 from assay.redact import Masker
 
@@ -30,7 +30,7 @@ RULE = Rule(
     when="",
     check="true",
     message="wrong: {object.metadata.name}",
-    at=("data.a",),
+    at=(At("data.a"),),
     evidence=(),
     params=(),
     needs=(),
@@ -108,7 +108,7 @@ def test_message_shows_values() -> None:
 
 
 def test_every_item_has_its_own_verdict_and_route() -> None:
-    rule = replace(RULE, each=DATA, check="item.ok", at=("ok",))
+    rule = replace(RULE, each=DATA, check="item.ok", at=(At("ok"),))
     data = {"items": [{"name": "a", "ok": False}, {"name": "b", "ok": True}, {"name": "c"}]}
     found = judge(rule, config_map(data), everything=True)
     assert [(f.item, f.verdict) for f in found] == [("a", Verdict.FAIL), ("b", Verdict.PASS), ("c", Verdict.ERROR)]
@@ -164,18 +164,25 @@ def test_a_failure_without_a_place_cannot_be_built() -> None:
     ],
 )
 def test_place_to_blame(at: tuple[str, ...], route: Route, roles: list[Role]) -> None:
-    (finding,) = judge(replace(RULE, check="false", at=at), config_map({"a": "1", "b": "2"}))
+    (finding,) = judge(replace(RULE, check="false", at=tuple(map(At, at))), config_map({"a": "1", "b": "2"}))
     assert finding.route == route
     assert [place.role for place in finding.places] == roles
 
 
+def test_a_place_with_a_condition_is_blamed_only_where_it_holds() -> None:
+    at = (At("data.a", "object.data.a != '1'"), At("data.b", "object.data.b != '1'"))
+    rule = replace(RULE, check="object.data.a == '1' && object.data.b == '1'", at=at)
+    assert [f.route for f in judge(rule, config_map({"a": "1", "b": "2"}))] == [("data", "b")]
+    assert [f.route for f in judge(rule, config_map({"a": "2", "b": "1"}))] == [("data", "a")]
+
+
 def test_missing_place_says_what_to_add() -> None:
-    (finding,) = judge(replace(RULE, check="false", at=("data.x.y",)), config_map({"a": "1"}))
+    (finding,) = judge(replace(RULE, check="false", at=(At("data.x.y"),)), config_map({"a": "1"}))
     assert finding.places[0].note == "add x.y here"
 
 
 def test_fingerprint_survives_moved_items_and_not_renamed_ones() -> None:
-    rule = replace(RULE, each=DATA, check="item.ok", at=("ok",))
+    rule = replace(RULE, each=DATA, check="item.ok", at=(At("ok"),))
 
     def prints(items: list[dict[str, Any]]) -> set[str]:
         return {f.fingerprint for f in judge(rule, config_map({"items": items}))}

@@ -65,7 +65,7 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "when": rule.when,
         "assert": rule.check,
         "message": rule.message,
-        "at": rule.at,
+        "at": [{"route": entry.route, "when": entry.when} for entry in rule.at],
         "params": {p.name: {"type": p.type, "default": p.default, "source": p.source} for p in rule.params},
         "why": rule.why,
         "fix": rule.fix,
@@ -95,7 +95,7 @@ def explain_rule(rule: Rule) -> None:
     if rule.when:
         _paragraph("When", rule.when)
     _paragraph("Passes if", rule.check)
-    _paragraph("Blames", ", then ".join(rule.at))
+    _paragraph("Blames", ", then ".join(e.route + (f" (if {e.when})" if e.when else "") for e in rule.at))
     for param in rule.params:
         shared = f" (--param {param.shared}=...)" if param.shared else ""
         _paragraph("Parameter", f"{param.name}, {param.type}, default {param.default}{shared}; {param.source}")

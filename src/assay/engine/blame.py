@@ -55,7 +55,7 @@ def blame(at: tuple[str, ...], item: Route, view: PodView | None, obj: KubeObjec
 
 def evidence_of(rule: Rule, item: Route, view: PodView | None, obj: KubeObject) -> tuple[Evidence, ...]:
     """What was found at the routes that a rule names; None where nothing was."""
-    routes = dict.fromkeys(absolute(text, item, view) for text in (*rule.at, *rule.evidence))
+    routes = dict.fromkeys(absolute(text, item, view) for text in (*(entry.route for entry in rule.at), *rule.evidence))
     return tuple(Evidence(route, lookup(obj.body, route)[1]) for route in routes)
 
 

@@ -140,7 +140,7 @@ class Judge:
     ) -> Finding:
         rule, obj = binding.rule, subject.obj
         decided = verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE)
-        route, places = ((), ()) if decided else blame(rule.at, item.route, subject.view, obj)
+        route, places = ((), ()) if decided else blame(self._guilty(binding, item), item.route, subject.view, obj)
         message = self._message(binding, item) if verdict is Verdict.FAIL else rule.title
         return Finding(
             rule=rule.id,
@@ -162,6 +162,15 @@ class Judge:
             source=obj.source,
             fingerprint="" if decided else fingerprint(rule.id, binding.name, obj, route or item.route),
         )
+
+    def _guilty(self, binding: Binding, item: _Item) -> tuple[str, ...]:
+        """The routes to blame; those with a condition only where it holds, all of them where none is left."""
+        at = binding.rule.at
+        if not any(entry.when for entry in at):
+            return tuple(entry.route for entry in at)
+        activation = self._activation(binding, item)
+        kept = [e.route for e in at if not e.when or self._runtime.evaluate(e.when, activation) is True]
+        return tuple(kept or (entry.route for entry in at))
 
     def _message(self, binding: Binding, item: _Item) -> str:
         activation = self._activation(binding, item)

@@ -16,7 +16,7 @@ import yaml
 from assay.engine.validate import validate_policy
 from assay.errors import PolicyError
 from assay.model.controls import Assessability, Control, Pack
-from assay.model.rules import Each, Param, Rule, Tie
+from assay.model.rules import At, Each, Param, Rule, Tie
 from assay.model.verdicts import Severity
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -119,7 +119,7 @@ def _rule(data: dict[str, Any], path: Path) -> Rule:
         when=str(data.get("when", "")),
         check=str(data["assert"]),
         message=data["message"],
-        at=tuple(data["at"]),
+        at=tuple(At(entry) if isinstance(entry, str) else At(entry["route"], entry["when"]) for entry in data["at"]),
         evidence=tuple(data.get("evidence", ())),
         params=tuple(_param(name, spec) for name, spec in (data.get("params") or {}).items()),
         needs=tuple(data.get("needs", ())),

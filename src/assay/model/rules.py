@@ -36,6 +36,14 @@ class Each:
 
 
 @dataclass(frozen=True, slots=True)
+class At:
+    """A route to blame; with ``when`` (CEL) only where that is true, for rules that more than one field can break."""
+
+    route: str
+    when: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Tie:
     """Why a rule is evidence for a control."""
 
@@ -59,7 +67,7 @@ class Rule:
     when: str
     check: str
     message: str
-    at: tuple[str, ...]
+    at: tuple[At, ...]
     evidence: tuple[str, ...]
     params: tuple[Param, ...]
     needs: tuple[str, ...]

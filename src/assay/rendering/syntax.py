@@ -67,7 +67,7 @@ class Source:
     def lines(self, offset: int, text: str) -> Iterator[tuple[int, Written]]:
         """Each line of a literal: where it starts in the literal and where it stands."""
         position = 0
-        for part in text.splitlines(keepends=True) if "\n" not in text else text.split("\n"):
+        for part in text.split("\n"):
             if position < len(text):
                 line, column = self._place(offset + position)
                 yield position, Written(self.name, line, column, line, column + len(part), literal=True)
