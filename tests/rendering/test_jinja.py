@@ -89,7 +89,14 @@ def test_every_undefined_variable_is_listed_once_with_each_use(folder: Folder) -
 
 def test_one_undefined_variable_that_breaks_an_expression_is_still_named(folder: Folder) -> None:
     error = failure(folder, "\n{{ [1, 2][first] + 'x' }}")
-    assert "1 variable is not defined: first (page.j2:2)" in error.what
+    assert error.what == "1 variable is not defined: first (page.j2:2)"
+
+
+def test_a_name_that_comes_from_a_value_is_not_shown(folder: Folder) -> None:
+    values = {"map": {}, "secret": "hunter2"}
+    assert failure(folder, "{{ map[secret] }}", values).what == "1 variable is not defined: map.… (page.j2:1)"
+    assert failure(folder, "{% include secret %}", values).what == "the template '…' does not exist"
+    assert "hunter2" not in str(failure(folder, "{% include '../' ~ secret %}", values))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +115,7 @@ def test_one_undefined_variable_that_breaks_an_expression_is_still_named(folder:
         ("{{ ports | random }}", "`random` is not available", "page.j2:1"),
         ("{{ 'a' * 10**9 }}", "multiplication", "page.j2:1"),
         ("{{ [0] * 10**9 }}", "multiplication", "page.j2:1"),
-        ("{{ 10 ** 10 ** 10 }}", "power", "page.j2:1"),
+        ("{{ 2 ** 9999 }}", "power", "page.j2:1"),
         ("{{ range(10**9) | length }}", "range", "page.j2:1"),
         ("{% include 'page.j2' %}", "page.j2 → page.j2", "page.j2:1"),
         ("{% include 'ping.j2' %}", "ping.j2 → pong.j2 → ping.j2", "page.j2:1"),
@@ -151,7 +158,9 @@ def test_limits_end_a_rendering_and_the_next_one_works(folder: Folder) -> None:
         assert time.monotonic() - began < 4
         assert "more than 1 MB of text" in failure(small, loops.replace("%s", "0123456789")).what
         inside = "{% set x %}" + loops.replace("%s", "0123456789") + "{% endset %}"
-        assert "more than" in failure(small, inside).what
+        # Which limit ends it depends on the machine.
+        what = failure(small, inside).what
+        assert "more than" in what or "longer than" in what or "ran out" in what
         assert small.render("still ok") == "still ok"
 
 
@@ -173,7 +182,7 @@ def test_a_template_that_is_no_text_or_not_there(folder: Folder) -> None:
 
 
 def test_values_reach_the_template_whatever_they_hold(folder: Folder) -> None:
-    value = "ü \ud83d\ude00 \x00 " + json.dumps("x" * 100_000)
+    value = "ü \U0001f600 \x00 " + json.dumps("x" * 100_000)
     assert folder.render("{{ v }}", {"v": value}) == value
 
 

@@ -89,7 +89,7 @@ def test_the_chain_names_file_and_line_of_each_setter(layers: list[Layer]) -> No
 
 
 def test_a_list_that_replaces_its_predecessor_counts_for_items_it_lacks(layers: list[Layer]) -> None:
-    assert places(load_values(layers), "ports", 1) == ["t/production_overrides.yaml:4:1", "t/values.yaml:6:13"]
+    assert places(load_values(layers), "ports", 1) == ["t/production_overrides.yaml:5:3", "t/values.yaml:6:13"]
 
 
 @pytest.mark.parametrize(

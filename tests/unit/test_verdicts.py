@@ -44,7 +44,7 @@ RULE = Rule(
     version=1,
     file=Path("r.yaml"),
 )
-DATA = Each("data.items", "item")
+DATA = Each(("data.items",), "item")
 
 
 class Nowhere:
@@ -117,7 +117,7 @@ def test_every_item_has_its_own_verdict_and_route() -> None:
 
 
 def test_containers_of_a_wrong_type_are_errors() -> None:
-    rule = replace(RULE, kinds=("workloads",), each=Each("containers", "container"))
+    rule = replace(RULE, kinds=("workloads",), each=Each(("containers",), "container"))
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": "app"}}
     assert judge_one(rule, pod)[0] is Verdict.ERROR
     pod["spec"] = {"containers": ["app"]}

@@ -61,7 +61,7 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "domain": rule.domain,
         "scope": rule.scope,
         "kinds": rule.kinds,
-        "each": rule.each.path if rule.each else None,
+        "each": list(rule.each.paths) if rule.each else None,
         "when": rule.when,
         "assert": rule.check,
         "message": rule.message,
@@ -91,7 +91,7 @@ def explain_rule(rule: Rule) -> None:
     click.secho(f"{rule.id}", bold=True, nl=False)
     click.echo(f"  {rule.severity}, {rule.domain}")
     _paragraph("", rule.title + ".")
-    _paragraph("Judges", ", ".join(rule.kinds) + (f", each of {rule.each.path}" if rule.each else ""))
+    _paragraph("Judges", ", ".join(rule.kinds) + (f", each of {' and '.join(rule.each.paths)}" if rule.each else ""))
     if rule.when:
         _paragraph("When", rule.when)
     _paragraph("Passes if", rule.check)

@@ -230,13 +230,14 @@ class _Subject:
         return found
 
     def _elements(self, each: Each) -> Iterator[_Item]:
-        if each.path == "containers":
+        if each.paths == ("containers",):
             for route, kind, value in self.view.containers() if self.view else ():
                 broken = "" if isinstance(value, dict) else f"a container list holds {type_name(value)}"
                 yield _Item(route, {**self._base, each.name: value, "containerType": kind}, value, broken)
             return
-        for route, key, value, broken in walk(self.obj, self.view, each.path):
-            yield _Item(route, {**self._base, each.name: value, "key": key}, value, broken)
+        for path in each.paths:
+            for route, key, value, broken in walk(self.obj, self.view, path):
+                yield _Item(route, {**self._base, each.name: value, "key": key}, value, broken)
 
     def add_facts(self, rule: Rule, item: _Item) -> str:
         """Hand over the facts that a rule reads; the reason if one could not be computed."""

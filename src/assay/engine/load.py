@@ -111,11 +111,7 @@ def _rule(data: dict[str, Any], path: Path) -> Rule:
         severity=Severity(data["severity"]),
         domain=data["domain"],
         kinds=tuple(data["match"]["kinds"]),
-        each=Each("containers", "container")
-        if each == "containers"
-        else Each(each["in"], each["as"])
-        if each
-        else None,
+        each=_each(data.get("each")),
         when=str(data.get("when", "")),
         check=str(data["assert"]),
         message=data["message"],
@@ -133,6 +129,12 @@ def _rule(data: dict[str, Any], path: Path) -> Rule:
         version=data.get("version", 1),
         file=path,
     )
+
+
+def _each(data: Any) -> Each | None:
+    if data is None or data == "containers":
+        return Each(("containers",), "container") if data else None
+    return Each((data["in"],) if isinstance(data["in"], str) else tuple(data["in"]), data["as"])
 
 
 def _param(name: str, spec: dict[str, Any]) -> Param:

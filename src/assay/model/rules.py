@@ -27,11 +27,11 @@ class Param:
 class Each:
     """The items that a rule judges one by one.
 
-    ``path`` is ``containers`` (all container kinds of the effective Pod) or a route with ``[*]`` where a list
+    ``paths`` is ``containers`` alone (all container kinds of the effective Pod) or routes with ``[*]`` where a list
     is walked on the way; ``name`` is what an item is called in expressions.
     """
 
-    path: str
+    paths: tuple[str, ...]
     name: str
 
 

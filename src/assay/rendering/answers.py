@@ -35,7 +35,7 @@ def guarded(environment: StrictEnvironment, template: str, values: dict[str, Any
     except _EXPRESSION_ERRORS as problem:
         if environment.uses.found:
             return undefined(environment, template)
-        return explained(problem, template, limits)
+        return explained(problem, environment, template, limits)
     if environment.uses.found:
         return undefined(environment, template)
     return {"text": text, "files": list(environment.root_loader.read)}
@@ -62,7 +62,7 @@ def undefined(environment: StrictEnvironment, template: str) -> dict[str, Any]:
     return error(f"{counted} not defined: {', '.join(names)}", where, _DEFINE)
 
 
-def explained(problem: BaseException, template: str, limits: Limits) -> dict[str, Any]:
+def explained(problem: BaseException, environment: StrictEnvironment, template: str, limits: Limits) -> dict[str, Any]:
     """The answer for an error of the template, without any value."""
     steps = chain(problem.__traceback__)
     where = steps[-1][1] if steps else template
@@ -73,7 +73,7 @@ def explained(problem: BaseException, template: str, limits: Limits) -> dict[str
     if isinstance(problem, SecurityError):
         return error("the template uses something that the sandbox forbids", where, "use values and filters only")
     if isinstance(problem, TemplateNotFound):
-        return _not_found(problem, where, template)
+        return _not_found(problem, environment, where, template)
     if isinstance(problem, TemplateSyntaxError):
         name = problem.name or template
         return error((problem.message or "the template cannot be read").rstrip("."), f"{name}:{problem.lineno}")
@@ -91,9 +91,9 @@ def _failed(problem: BaseException, where: str) -> dict[str, Any]:
     return error(f"an expression on this line cannot be evaluated ({kind})", where, "check the types of its values")
 
 
-def _not_found(problem: TemplateNotFound, where: str, template: str) -> dict[str, Any]:
+def _not_found(problem: TemplateNotFound, environment: StrictEnvironment, where: str, template: str) -> dict[str, Any]:
     names = problem.templates if isinstance(problem, TemplatesNotFound) else [problem.name or ""]
-    shown = ", ".join(repr(str(name)) for name in names)
+    shown = ", ".join(repr(environment.root_loader.shown(name)) for name in names)
     if where == template:
         return error("the template does not exist", template)
     return error(f"the template {shown} does not exist", where, "name it relative to the template root")

@@ -36,11 +36,11 @@ class TooBigError(RefusedError):
 
 
 class RootLoader(BaseLoader):
-    """Loads templates from one folder and never from outside it. ``read`` are the names that were loaded, in order."""
+    """Loads templates from one folder and never from outside it. ``read`` holds their texts in order."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        self.read: dict[str, None] = {}
+        self.read: dict[str, str] = {}
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, None]:  # noqa: ARG002
         """The text of a template.
@@ -49,7 +49,7 @@ class RootLoader(BaseLoader):
             TemplateNotFound: There is no such file.
             RefusedError: The name leads out of the folder, or the file cannot be used.
         """
-        outside = f"templates read nothing outside their root, and {template!r} leads there"
+        outside = f"templates read nothing outside their root, and {self.shown(template)!r} leads there"
         todo = "copy the file into the template root and name it relative to the root"
         parts = template.replace("\\", "/").split("/")
         if ".." in parts or not parts[0] or ":" in template or "\0" in template:
@@ -69,8 +69,12 @@ class RootLoader(BaseLoader):
             raise TemplateNotFound(template)
         if text is None:
             raise RefusedError("the template is larger than 4 MB", "split it", template=template)
-        self.read[template] = None
+        self.read[template] = text
         return text, template, None
+
+    def shown(self, name: object) -> str:
+        """A name as errors may show it: one that no template writes is made from values, which no error holds."""
+        return str(name) if any(str(name) in text for text in self.read.values()) else "…"
 
 
 class StrictEnvironment(ImmutableSandboxedEnvironment):
@@ -85,8 +89,8 @@ class StrictEnvironment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**"})
 
     def __init__(self, root: Path, limits: Limits, values: dict[str, Any]) -> None:
-        self.uses = Uses(values)
         self.root_loader = RootLoader(root)
+        self.uses = Uses(values, self.root_loader)
         super().__init__(
             loader=self.root_loader,
             undefined=self.uses.undefined_type(),
@@ -153,8 +157,9 @@ def _refused(what: str) -> Callable[..., NoReturn]:
 class Uses:
     """Where variables are used that are not defined: full name to the ``file:line`` of each use."""
 
-    def __init__(self, values: dict[str, Any]) -> None:
+    def __init__(self, values: dict[str, Any], loader: RootLoader) -> None:
         self._values = values
+        self._loader = loader
         self._names: dict[int, str] | None = None
         self.found: dict[str, dict[str, None]] = {}
 
@@ -174,7 +179,11 @@ class Uses:
         above = parent.full_name if isinstance(parent, Undefined) else self._names.get(id(parent), "")
         if isinstance(name, int):
             return f"{above}[{name}]"
-        return f"{above}.{name}" if above else str(name)
+        if isinstance(name, Undefined):
+            # What is missing is the key; that its container then lacks it says nothing more.
+            return str(name.full_name)
+        shown = self._loader.shown(name)
+        return f"{above}.{shown}" if above else shown
 
     def _walk(self, value: Any, name: str) -> None:
         assert self._names is not None  # noqa: S101 - set by the only caller

@@ -18,7 +18,7 @@ from assay.rendering.marks import Marks, Trace
 
 __all__ = ["Limits", "Marks", "Rendered", "Renderer", "Trace"]
 
-_STARTING = 20.0  # seconds that a busy machine may take to start the process, on top of the limit
+_STARTING = 20.0  # seconds that a busy machine may take to start the process
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,10 @@ class Renderer:
 
     def _ask(self, root: Path, template: str, values: dict[str, Any], *, mark: bool) -> dict[str, Any]:
         request = {"root": str(root), "template": template, "values": values, "mark": mark, **asdict(self._limits)}
-        wait = self._limits.seconds
-        if self._child is None:
-            self._child = _Child()
-            wait += _STARTING
         try:
-            answer = self._child.ask(request, wait)
+            if self._child is None:
+                self._child = _Child()
+            answer = self._child.ask(request, self._limits.seconds)
         except TimeoutError:
             self.close()
             what = f"rendering the template takes longer than {self._limits.seconds:g} s"
@@ -108,6 +106,7 @@ class _Child:
         self._answers: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
+        self._ready = False
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any] | None:
         """The answer to a request; None if the process ended instead.
@@ -117,11 +116,12 @@ class _Child:
         """
         assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
         try:
+            if not self._ready:
+                self._ready = self._answers.get(timeout=_STARTING) is not None
             wire.send(self._process.stdin, request)
+            return self._answers.get(timeout=seconds)
         except OSError:
             return None
-        try:
-            return self._answers.get(timeout=seconds)
         except Empty:
             raise TimeoutError from None
 

@@ -24,6 +24,7 @@ def main() -> None:
     if hasattr(signal, "SIGINT"):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = sys.stdout.buffer
+    wire.send(answers, {"ready": True})
     while (request := wire.receive(sys.stdin.buffer)) is not None:
         wire.send(answers, answer(request))
 

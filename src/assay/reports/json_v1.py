@@ -1,4 +1,4 @@
-"""The JSON report: the form as it is."""
+"""The JSON report: the form as it is, one line for each entry of its lists."""
 
 from __future__ import annotations
 
@@ -9,10 +9,20 @@ from assay.reports.form import Form
 
 
 def write(form: Form, _options: dict[str, Any]) -> str:
-    """The form as JSON, two spaces deep; lone surrogates become escapes."""
-    text = json.dumps(form, indent=2, ensure_ascii=False)
+    """The form as JSON; lone surrogates become escapes.
+
+    Not indented throughout: the encoder of the standard library is ten times as fast without, and a line for each
+    finding is what `git diff` and `grep` read best.
+    """
+    text = "{\n" + ",\n".join(f"{json.dumps(key)}: {_value(value)}" for key, value in form.items()) + "\n}\n"
     try:
         text.encode()
     except UnicodeEncodeError:
-        text = json.dumps(form, indent=2)
-    return text + "\n"
+        return json.dumps(form) + "\n"
+    return text
+
+
+def _value(value: Any) -> str:
+    if not isinstance(value, list) or not value:
+        return json.dumps(value, ensure_ascii=False)
+    return "[\n" + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in value) + "\n]"
