@@ -96,6 +96,13 @@ class Masker:
                 text = text.replace(form, _HIDDEN) if whole else re.sub(_as_word(form), _HIDDEN, text)
         return text.replace(_HIDDEN, PLACEHOLDER)
 
+    def mask_line(self, line: str) -> str:
+        """A line of a source file without learnt values and without what it assigns to a credential.
+
+        A branch of a template that was not rendered holds secrets that nobody learnt.
+        """
+        return self.mask(self._line(line))
+
     def is_credential(self, name: str) -> bool:
         """Whether a key, variable, flag or annotation is named like a credential."""
         known = self._credential.get(name)
@@ -207,7 +214,8 @@ class Masker:
         name, between, quote, value = match.groups()
         if not self._is_free_credential(name) or "$" in value or value.startswith(("{", "[", "|", ">")):
             return match[0]
-        return f"{name}{between}{quote}{self._hide(value)}"
+        hidden = self._hide(value)
+        return match[0] if hidden == value else f"{name}{between}{quote}{hidden}"
 
 
 def _replace_key(value: Any, key: str, change: Callable[[Any], Any]) -> None:

@@ -75,7 +75,8 @@ def failure(folder: Folder, source: str, values: dict[str, Any] | None = None) -
 def test_every_undefined_variable_is_listed_once_with_each_use(folder: Folder) -> None:
     folder.write(part="\n{{ b.c.d }}\n")
     source = (
-        "{{ a }}\n{% if q is defined or (q | default(1)) == 2 %}{% endif %}\n{% for x in items %}{{ x.port }}{% endfor %}\n"
+        "{{ a }}\n{% if q is defined or (q | default(1)) == 2 %}{% endif %}\n"
+        "{% for x in items %}{{ x.port }}{% endfor %}\n"
         "{% include 'part.j2' %}{% if a %}{% endif %}{{ b.c.d | upper }}{{ known.not | to_yaml }}"
     )
     error = failure(folder, source, {"items": [{"port": 1}, {}], "known": {"a": 1}})
@@ -193,6 +194,14 @@ def test_the_same_values_give_the_same_text(folder: Folder) -> None:
         assert folder.render(source, values) == Folder(folder.root, other).render(source, values)
 
 
+def test_modules_in_the_working_folder_are_not_run(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("jinja2", "yaml", "json"):
+        (folder.root / f"{name}.py").write_text("raise SystemExit('run')\n")
+    monkeypatch.chdir(folder.root)
+    with Renderer() as renderer:
+        assert Folder(folder.root, renderer).render("{{ [1] | to_yaml }}") == "- 1"
+
+
 def test_the_process_ends_with_its_renderer(tmp_path: Path) -> None:
     (tmp_path / "a.j2").write_text("a")
     script = (
@@ -203,5 +212,7 @@ def test_the_process_ends_with_its_renderer(tmp_path: Path) -> None:
         "    assert threading.active_count() == 2\n"
         "print(threading.active_count())\n"
     )
-    done = subprocess.run([sys.executable, "-W", "error", "-c", script, tmp_path], capture_output=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, tmp_path], check=False, capture_output=True, timeout=60
+    )
     assert (done.stdout.strip(), done.stderr, done.returncode) == (b"1", b"", 0)

@@ -132,4 +132,6 @@ def wire(config: Path | None, values: Sequence[Path] = (), assignments: Sequence
     base = Path.cwd()
     project = load_project(config or find_project(base))
     masker = Masker(project.secret_names, project.secret_values)
+    for environment in project.environments.values():
+        masker.learn_named(environment.settings)
     return Wiring(project, Paths(base), masker, tuple(values), tuple(assignments))

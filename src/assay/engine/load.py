@@ -11,16 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from assay.engine.parsed import parse, parse_all
 from assay.engine.validate import validate_policy
 from assay.errors import PolicyError
 from assay.model.controls import Assessability, Control, Pack
 from assay.model.rules import At, Each, Param, Rule, Tie
 from assay.model.verdicts import Severity
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_EXAMPLES = "\nexamples:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +62,13 @@ def load_library(shipped: Path, own: Iterable[Path] = ()) -> Library:
     Raises:
         PolicyError: A file that is no rule or pack, an id given twice, a tie to a control that does not exist.
     """
-    rules = {rule.id: rule for rule in (read_rule(path) for path in _files(shipped / "rules"))}
-    packs = {pack.id: pack for pack in (_pack(_read(path)) for path in _files(shipped / "packs"))}
+    rules: dict[str, Rule] = {}
+    packs: dict[str, Pack] = {}
+    for path, data in parse_all(_files(shipped)):
+        if "assert" in data:
+            rules[data["id"]] = _rule(data, path)
+        else:
+            packs[data["id"]] = _pack(data)
     for folder in own:
         if not folder.exists():
             raise PolicyError(f"the policy folder {folder} does not exist", todo="correct `policies:` in assay.yaml")
@@ -82,13 +83,14 @@ def load_library(shipped: Path, own: Iterable[Path] = ()) -> Library:
 
 def read_rule(path: Path) -> Rule:
     """Read one rule file, without its examples."""
-    return _rule(_read(path), path)
+    return _rule(parse(path), path)
 
 
 def read_examples(path: Path) -> dict[str, list[Any]]:
     """The examples of a rule: ``pass``, ``fail``, ``not applicable`` and so on, each a list."""
-    data = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - a safe loader
-    found = data.get("examples") or {}
+    import yaml
+
+    found = yaml.safe_load(path.read_text(encoding="utf-8")).get("examples") or {}
     return {str(key): list(value) for key, value in found.items()}
 
 
@@ -96,15 +98,7 @@ def _files(folder: Path) -> Iterator[Path]:
     yield from sorted(path for path in folder.rglob("*.yaml") if path.is_file())
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """A policy file as data. Examples stand last in a rule and are half of it, so they are not parsed."""
-    text = path.read_text(encoding="utf-8").partition(_EXAMPLES)[0]
-    data: dict[str, Any] = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader
-    return data
-
-
 def _rule(data: dict[str, Any], path: Path) -> Rule:
-    each = data.get("each")
     return Rule(
         id=data["id"],
         title=data["title"],

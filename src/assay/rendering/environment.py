@@ -214,7 +214,7 @@ class _Missing(Undefined):
         if exc is SecurityError:
             # Asking for an attribute that the sandbox forbids is wrong at once, even if nobody uses it.
             raise SecurityError(hint)
-        self.full_name = str(name) if obj is missing else self.uses.name_of(obj, name)
+        self.full_name = str(hint if name is None else name) if obj is missing else self.uses.name_of(obj, name)
 
     def _used(self, *_args: Any, **_options: Any) -> Any:
         self.uses.record(self.full_name)

@@ -98,7 +98,8 @@ class _Child:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "assay.rendering.worker"],
+            # -P: the folder that is scanned must not be where Python looks for modules.
+            [sys.executable, "-P", "-m", "assay.rendering.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -231,6 +231,10 @@ class Values:
     data: dict[str, Any]
     _layers: tuple[_Loaded, ...] = field(default=(), repr=False)
 
+    def layers(self) -> tuple[dict[str, Any], ...]:
+        """What each layer holds, the overridden values too; do not change them."""
+        return tuple(loaded.data for loaded in self._layers)
+
     def chain(self, route: Route) -> tuple[Setting, ...]:
         """Who set a route, the last one first.
 

@@ -108,7 +108,8 @@ class JinjaTemplate(Source):
             AssayError: A values file or the template is wrong; nothing of it can be judged.
         """
         values = self._values(environment)
-        self._masker.learn_named(values.data)
+        for layer in values.layers():
+            self._masker.learn_named(layer)
         rendered = self._renderer.render(self._root, self._template, values.data)
         self._inputs.update(self._paths.name(self._root / file) for file in rendered.files)
         return rendered.text, values
