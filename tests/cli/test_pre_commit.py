@@ -78,7 +78,7 @@ def project(tmp_path: Path, hooks: Path) -> Path:
     jinja_stack(tmp_path)
     write(
         tmp_path,
-        pod_dot_yaml=GOOD_POD,
+        pod_dot_yaml=GOOD_POD.replace("name: web", "name: plain"),
         deny_dot_yaml=POLICY,
         assay_dot_yaml=CONFIG,
         policies__own_dot_yaml=PACK,
@@ -153,7 +153,7 @@ def test_findings_elsewhere_are_not_shown(project: Path, run: Hook) -> None:
     )
     git(project, "add", "-A")
     git(project, "commit", "-qm", "an old failure", "--no-verify")
-    write(project, pod_dot_yaml=GOOD_POD.replace("1.0", "1.1"))
+    write(project, pod_dot_yaml=GOOD_POD.replace("1.0", "1.1").replace("name: web", "name: plain"))
     done = run("assay")
     assert done.returncode == 0, done.stdout
 

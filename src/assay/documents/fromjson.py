@@ -31,7 +31,7 @@ def stream(text: str, start: int, end: int) -> list[tuple[int, int, Any]] | None
             if not isinstance(value, dict) or not _shallow(value):
                 return None
             if _SURROGATE.search(body, at, last):
-                value = _whole_characters(value)
+                value = whole_characters(value)
             found.append((start + at, start + last, value))
             at = _SPACE.match(body, last).end()  # type: ignore[union-attr]
     except (ValueError, RecursionError):
@@ -78,12 +78,12 @@ def _shallow(value: Any) -> bool:
     return False
 
 
-def _whole_characters(value: Any) -> Any:
+def whole_characters(value: Any) -> Any:
     """The value with half a surrogate pair replaced by U+FFFD, as Go does; Python could not write it out."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [_whole_characters(item) for item in value]
+        return [whole_characters(item) for item in value]
     if isinstance(value, dict):
-        return {_whole_characters(key): _whole_characters(item) for key, item in value.items()}
+        return {whole_characters(key): whole_characters(item) for key, item in value.items()}
     return value

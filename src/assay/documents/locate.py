@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from assay.documents import limits
+from assay.documents import jsontree
 from assay.documents.compose import EMPTY
 from assay.documents.problems import FaultError
 from assay.documents.split import Lines, units
@@ -16,7 +16,6 @@ from assay.documents.tree import Found, Node, TreeComposer, follow
 if TYPE_CHECKING:
     from assay.model.origin import Route
 
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _BLANKS = " \t\r\n"
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SIGNS = {
@@ -152,10 +151,9 @@ class Locator:
 def _compose(text: str, *, is_json: bool) -> Node | None:
     """The nodes of a document, or None where it has none or cannot be read."""
     if is_json:
-        # YAML has no surrogate pairs; U+FFFD is as long and keeps every place.
-        text = _SURROGATE.sub(r"\\ufffd", text)
+        return jsontree.compose(text)
     try:
-        root = TreeComposer(text, limits.JSON_NODES).compose()
+        root = TreeComposer(text).compose()
     except FaultError:
         return None
     return None if root is EMPTY else root

@@ -40,6 +40,10 @@ class Node:
             node = node.children[-1]
         return node._end
 
+    def close(self, end: int) -> None:
+        """Set where a collection ends that was begun before its end was known."""
+        self._end = end
+
     @property
     def resolved(self) -> Node:
         """The node itself, or what the alias stands for."""

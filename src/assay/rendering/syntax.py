@@ -121,7 +121,9 @@ class Marker(NodeTransformer):
         return _filter(self.visit(part), "assay_output", place, reads)
 
     def _add(self, place: Written) -> int:
-        self._places.append(place)
+        """The number of a place, the same for all marks in one tag."""
+        if not self._places or self._places[-1] != place:
+            self._places.append(place)
         return len(self._places) - 1
 
 

@@ -55,9 +55,9 @@ def write(form: Form, options: dict[str, Any]) -> str:
     style = _Style(bool(options.get("colour")), int(options.get("width", 100)))
     lines = list(_findings(form, style))
     lines += _broken(form, style)
+    lines += _warnings(form, style, verbose=bool(options.get("verbose")), quiet=bool(options.get("quiet")))
     if not options.get("quiet"):
         lines += _unassessed(form, style)
-        lines += _warnings(form, style, verbose=bool(options.get("verbose")))
         lines += _controls(form, style, verbose=bool(options.get("verbose")))
     lines += _close(form, style, options)
     return "".join(f"{_safe(line)}\n" for line in lines)
@@ -173,8 +173,8 @@ def _unassessed(form: Form, style: _Style) -> Iterator[str]:
     yield ""
 
 
-def _warnings(form: Form, style: _Style, *, verbose: bool) -> Iterator[str]:
-    found = form["warnings"]
+def _warnings(form: Form, style: _Style, *, verbose: bool, quiet: bool) -> Iterator[str]:
+    found = [entry for entry in form["warnings"] if entry["incomplete"] or not quiet]
     for entry in found if verbose else found[:5]:
         where = f"{entry['place']['file']}:{entry['place']['line']}: " if entry["place"] else ""
         yield f"{style.paint('warning', 'medium')} {where}{entry['message']}"
