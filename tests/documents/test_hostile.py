@@ -87,12 +87,12 @@ def test_limits_hold(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", CHILD, str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     file.unlink()
-    seconds, memory, count, whats = json.loads(done.stdout)
+    seconds, memory, count, told = json.loads(done.stdout)
     assert seconds < 2
     assert memory < 500
     assert count <= 50_000
-    assert bool(what) == bool(whats)
-    assert all(what in said for said in whats)
+    assert bool(what) == bool(told)
+    assert all(what in each for each in told)
 
 
 def _problem(text: str) -> Problem:

@@ -53,7 +53,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _number(text: str) -> scalars.Scalar:
     # as_json refuses infinity, which is what float makes of 1e400.
-    return scalars.as_json(int(text) if len(text) < 20 and text.lstrip("-").isdigit() else float(text))
+    return scalars.as_json(int(text) if len(text) < 21 and text.lstrip("-").isdigit() else float(text))
 
 
 def _constant(name: str) -> None:

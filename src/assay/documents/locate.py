@@ -21,7 +21,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _SIGNS = {
     "'": re.compile(r"''|[^ \t\r\n]"),
     '"': re.compile(
-        r"\\(?:[ \tntr\r\n]|(?:x|u00|U000000)(?:20|09|0[aAdD]))(?P<blank>)"
+        r"\\(?:[ \tntr\r\n]|(?:x|u00|U000000)(?:20|09|0[ADad]))(?P<blank>)"
         r"|\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|x..|u.{4}|U.{8}|.)|[^ \t\r\n]"
     ),
 }

@@ -75,7 +75,12 @@ _PLAIN: tuple[tuple[str, str, str, bool], ...] = (
         False,
     ),
     ("found invalid Unicode", "an escape names no Unicode character", "correct the escape", False),
-    ("hexdecimal number", "an escape lacks hexadecimal digits", "correct the escape, or use single quotes", False),
+    (
+        "did not find expected hex",
+        "an escape lacks hexadecimal digits",
+        "correct the escape, or use single quotes",
+        False,
+    ),
     ("indentation indicator", "the number after '|' or '>' is not from 1 to 9", "correct or remove it", False),
     ("comment or line break", "text follows '|' or '>' on the same line", "begin the text on the next line", False),
     ("could not find expected ':'", "this line is no 'key: value' and no part of the value above", _INDENT, True),
