@@ -24,15 +24,16 @@ def main() -> None:
         work = Path(folder)
         (work / ".git").mkdir()  # the root that paths are relative to
         shutil.copytree(ROOT / "templates", work / "templates")
-        scan(work, "production")
-        (work / "templates/postgresql_ha_cluster/production_overrides.yaml").write_text(BROKEN, encoding="utf-8")
-        scan(work, "broken-override")
+        scan(work, "production", ["text"])
+        with (work / "templates/postgresql_ha_cluster/production_overrides.yaml").open("a", encoding="utf-8") as file:
+            file.write(BROKEN)
+        scan(work, "broken-override", list(FORMATS))
 
 
-def scan(work: Path, name: str) -> None:
+def scan(work: Path, name: str, formats: list[str]) -> None:
     """Scan the templates of a folder and write a report of each format."""
-    outputs = [f"--output={form}={work / name}.{suffix}" for form, suffix in FORMATS.items()]
-    command = [Path(sys.executable).with_name("assay"), "scan", "templates", "--env", "production"]
+    outputs = [f"--output={form}={work / name}.{FORMATS[form]}" for form in formats]
+    command: list[str | Path] = [Path(sys.executable).with_name("assay"), "scan", "templates", "--env", "production"]
     subprocess.run(
         [*command, "--as-of", "2026-01-01", *outputs],
         cwd=work,
@@ -40,7 +41,7 @@ def scan(work: Path, name: str) -> None:
         stdout=subprocess.DEVNULL,
         env={"PATH": ""},
     )
-    for suffix in FORMATS.values():
+    for suffix in map(FORMATS.__getitem__, formats):
         text = (work / f"{name}.{suffix}").read_text(encoding="utf-8").replace(f"{work}/", "")
         if suffix == "json":
             text = json.dumps(without_version(json.loads(text)), indent=2, ensure_ascii=False) + "\n"

@@ -32,7 +32,7 @@ from assay.sources.interface import Source
 class Settings:
     """What one scan was asked to do, after command line and project file are joined.
 
-    ``clock`` is an ISO 8601 time in UTC, or empty for now.
+    ``clock`` is an ISO 8601 time in UTC, or empty for now. ``asked`` are the paths that the user named.
     """
 
     command: tuple[str, ...]
@@ -44,6 +44,7 @@ class Settings:
     assume_complete: bool = False
     everything: bool = False
     clock: str = ""
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -103,7 +104,7 @@ def scan(
         counts=_counts(results),
         objects=tuple(entry for result in results for entry in _objects(result)),
         controls=tuple(controls),
-        warnings=tuple(dict.fromkeys(warned for result in results for warned in result.warned)),
+        warnings=tuple(dict.fromkeys((*_empty(settings, sources, results), *_warned(results)))),
         unread=tuple(unread),
         skipped=max(result.skipped for result in results),
         undeclared_scopes=scopes.undeclared,
@@ -144,6 +145,20 @@ class _Reader:
 
         judged = Judge(bindings, in_scope, everything=self.settings.everything).judge(world, Facts(world), note)
         return _Judged(world, bindings, judged, in_scope, warned, batch.skipped)
+
+
+def _warned(results: Iterable[_Judged]) -> Iterator[Warned]:
+    return (warned for result in results for warned in result.warned)
+
+
+def _empty(settings: Settings, sources: Iterable[Source], results: Iterable[_Judged]) -> Iterator[Warned]:
+    """The paths that were named and hold no object: a mistake, and not a clean result."""
+    asked = {source.name: source.asked for source in sources}
+    held = {asked.get(obj.source) for result in results for obj in result.world.objects}
+    held |= {asked.get(unread.source) for result in results for unread in result.world.unread}
+    for name in settings.asked:
+        if name not in held:
+            yield Warned(f"{name} was named and holds no Kubernetes object", incomplete=True)
 
 
 def _now() -> str:

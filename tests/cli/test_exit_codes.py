@@ -115,6 +115,15 @@ def test_3_an_identity_twice_in_a_project(assay: Assay, tmp_path: Path) -> None:
     assert assay("scan", *RULE, cwd=tmp_path).code == 3
 
 
+@pytest.mark.parametrize("name", ["empty.yaml", "data.yaml", "folder"])
+def test_3_a_path_that_was_named_and_holds_no_object(assay: Assay, tmp_path: Path, name: str) -> None:
+    write(tmp_path, good_dot_yaml=GOOD_POD, empty_dot_yaml="", data_dot_yaml="a: 1\n", folder__x_dot_txt="x")
+    ran = assay("scan", "good.yaml", name, *RULE, cwd=tmp_path)
+    assert ran.code == 3
+    assert f"{name} was named and holds no Kubernetes object" in ran.out
+    assert "1 pass" in ran.out
+
+
 def test_unreadable_yaml_found_by_walking_is_only_a_warning(assay: Assay, tmp_path: Path) -> None:
     write(tmp_path, good_dot_yaml=GOOD_POD, broken_dot_yaml="a: [\n")
     ran = assay("scan", *RULE, cwd=tmp_path)

@@ -139,6 +139,7 @@ def _run(options: _Options, wiring: Wiring) -> Run:
         assume_complete=options.assume_complete,
         everything=options.everything,
         clock=_clock(options.as_of),
+        asked=tuple(dict.fromkeys(map(wiring.paths.name, options.paths))),
     )
     excerpts = Excerpts(wiring.paths, wiring.masker)
     run = run_scan(settings, project, wiring.library(), sources, excerpts, _progress)
@@ -161,7 +162,7 @@ def verdict_of(run: Run, *, strict: bool) -> tuple[Exit, str]:
     if run.unread:
         reasons.append("something could not be read or rendered")
     if any(warned.incomplete for warned in run.warnings):
-        reasons.append("an identity is defined twice")
+        reasons.append("see the warnings above")
     if Verdict.ERROR in verdicts:
         reasons.append("a rule broke")
     if strict and Verdict.NOT_ASSESSED in verdicts:

@@ -54,7 +54,10 @@ class Wiring:
         found: list[Source] = []
         for entry in entries:
             items = discover([entry.path], self.paths, self.project.exclude)
-            found.extend(self._source(item, entry.namespace) for item in items)
+            for item in items:
+                source = self._source(item, entry.namespace)
+                source.asked = self.paths.name(entry.path) if named else ""
+                found.append(source)
         return found
 
     def _source(self, item: Found, namespace: str) -> Source:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _CONTENT = re.compile(r"(?m)^[ \t]*(?=[^\s#])")
 _TRAILER = re.compile(r"(?:[ \t\r\n]|#[^\n]*|\.\.\.(?=\s|\Z))*+")
-_NON_SPECIFIC = re.compile(r"(?:&\S+\s+)?!\s")
 _OPEN = object()
 EMPTY = object()
 """What a text without any content composes to."""
@@ -185,7 +184,7 @@ class ValueComposer(Composer):
         if event.tag is None and not event.implicit[0]:
             return text
         try:
-            value = raw_scalar(event, self.text)
+            value = raw_scalar(event)
             if value is text or at_key:
                 return value
             return text if value is scalars.MERGE else scalars.as_json(value)
@@ -235,24 +234,18 @@ class ValueComposer(Composer):
         return (item, 0) if type(item) is list else (None, len(item) if type(item) is str else 0)
 
 
-def raw_scalar(event: Any, text: str) -> Any:
-    """The meaning of a scalar event before its way through JSON; :data:`scalars.MERGE` for a plain ``<<``.
+def raw_scalar(event: Any) -> Any:
+    """The meaning of a scalar event before its way through JSON; :data:`scalars.MERGE` for a ``<<`` that merges.
 
     Raises:
         BadScalarError: The tag does not fit the value.
     """
     value = event.value
-    if event.tag is not None:
-        if event.tag == "tag:yaml.org,2002:merge" and value == "<<":
-            return scalars.MERGE
-        return scalars.tagged(value, event.tag)
-    if not event.implicit[0]:
-        return value
-    meaning = scalars.plain(value)
-    if meaning is not value and text.startswith(("!", "&"), event.start_mark.index):
-        # libyaml takes a lone "!" for no tag at all; in kubectl it makes a string.
-        return value if _NON_SPECIFIC.match(text, event.start_mark.index) else meaning
-    return meaning
+    if event.tag is None:
+        return scalars.plain(value) if event.implicit[0] else value
+    if value == "<<" and event.tag in {"!", "tag:yaml.org,2002:merge"}:
+        return scalars.MERGE
+    return scalars.tagged(value, event.tag)
 
 
 def key_name(key: Any, offset: int) -> str:

@@ -85,7 +85,7 @@ class TreeComposer(Composer):
         meaning = event.value
         if at_key:
             try:
-                meaning = raw_scalar(event, self.text)
+                meaning = raw_scalar(event)
             except scalars.BadScalarError:
                 meaning = event.value
         return Node(event.start_mark.index, event.end_mark.index, meaning, event.style or "")

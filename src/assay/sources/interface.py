@@ -28,10 +28,12 @@ class Batch:
 class Source(ABC):
     """One place that objects come from; reading it never raises for what is wrong with the input.
 
-    ``name`` is what reports call it: a path relative to the repository root.
+    ``name`` is what reports call it: a path relative to the repository root. ``asked`` is the path that the user
+    named and under which it was found; empty if nobody named one.
     """
 
     name: str
+    asked: str = ""
 
     def environments(self) -> frozenset[str]:
         """The environments that the source tells apart; none if it belongs to every world."""
