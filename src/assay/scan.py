@@ -153,9 +153,10 @@ def _warned(results: Iterable[_Judged]) -> Iterator[Warned]:
 
 def _empty(settings: Settings, sources: Iterable[Source], results: Iterable[_Judged]) -> Iterator[Warned]:
     """The paths that were named and hold no object: a mistake, and not a clean result."""
-    asked = {source.name: source.asked for source in sources}
-    held = {asked.get(obj.source) for result in results for obj in result.world.objects}
-    held |= {asked.get(unread.source) for result in results for unread in result.world.unread}
+    worlds = [result.world for result in results]
+    full = {entry.source for world in worlds for entry in world.objects}
+    full |= {entry.source for world in worlds for entry in world.unread}
+    held = {source.asked for source in sources if source.name in full}
     for name in settings.asked:
         if name not in held:
             yield Warned(f"{name} was named and holds no Kubernetes object", incomplete=True)

@@ -44,8 +44,8 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).write_bytes(data)
     (tmp_path / "directory.yaml").mkdir()
     if sys.platform != "win32":
-        os.symlink("loop.yaml", tmp_path / "loop.yaml")
-        os.symlink(tmp_path, tmp_path / "around")
+        (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+        (tmp_path / "around").symlink_to(tmp_path)
         os.mkfifo(tmp_path / "pipe.yaml")
     with (tmp_path / "huge.yaml").open("wb") as file:
         file.write(b"a: ")

@@ -139,7 +139,8 @@ DOCUMENTS = [
     JSON_HEAD + ', "' + "k" * 1100 + '": 1}', JSON_HEAD + ', "a": "\x7f"}', JSON_HEAD + ', "a": "é\u2028\ufffe"}',
     JSON_HEAD + ', "a": "b', JSON_HEAD, "# c\n" + JSON_HEAD + "}", JSON_HEAD + "} # c", JSON_HEAD + "}\n...\n",
     "{apiVersion: e/v1, kind: X, metadata: {name: NAME}}",
-    "? apiVersion\n: e/v1\n? kind\n: X\n? metadata\n: {name: NAME}\n", "!!map\n" + HEAD, "&x\n" + HEAD,
+    "? apiVersion\n: e/v1\n? kind\n: X\n? metadata\n: {name: NAME}\n", JSON_HEAD + ', "a": NaN}', JSON_HEAD + ', "a": -Infinity}',
+    "!!map\n" + HEAD, "&x\n" + HEAD,
     '"apiVersion": "e/v1"\n\'kind\': X\nmetadata:\n    name: NAME\n', HEAD + "<<: {a: 1}\n",
     HEAD + "a: &x {b: 1}\nc:\n  <<: *x\n  b: 2\n", HEAD + "c:\n  b: 2\n  <<: &x {b: 1}\n", HEAD + "1: a\ntrue: b\n",
 ]

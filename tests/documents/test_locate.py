@@ -134,6 +134,21 @@ def test_the_last_of_equal_merges_and_keys_wins_as_in_the_value() -> None:
         assert _written(text, Locator(text).locate(0, (name, "k"))) == str(document.value[name]["k"])
 
 
+@pytest.mark.parametrize(
+    "text", ["~: b\nk: a", "!!int x: b\nk: a", "k: b\nk: a", "? [x]\n: b\nk: a", "x: .inf\nk: a", "<<: 3\nk: a"]
+)
+def test_a_document_with_a_bad_value_still_has_places(text: str) -> None:
+    (problem,) = read_documents(text)
+    assert isinstance(problem, Problem)
+    assert _written(text, Locator(text).locate(0, ("k",))) == "a"
+
+
+def test_an_offset_behind_the_text_is_approximate() -> None:
+    assert Locator("a: |\n").locate_in_text(0, ("a",), 3).approximate
+    point = Locator("a: |\n\n\n  x\n\n  y\n").locate_in_text(0, ("a",), 4)
+    assert (point.line, point.approximate) == (5, True)
+
+
 SIGNED = [
     ("a: |\n  one\n    two\n\n  three\n", 0),
     ("a: |2-\n    one\n  two", 0),

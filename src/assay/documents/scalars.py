@@ -150,17 +150,13 @@ def key_text(value: object) -> str:
 
 def _float_key(number: float) -> str:
     """Go's shortest form with the precision of 32 bits, which is what go-yaml writes for a float key."""
-    try:
-        narrow = struct.unpack("f", struct.pack("f", number))[0]
-    except OverflowError:
-        narrow = math.copysign(math.inf, number)
+    packed = struct.pack("f", number)
+    narrow = struct.unpack("f", packed)[0]
     if math.isnan(narrow):
         return ".nan"
     if math.isinf(narrow):
         return ".inf" if narrow > 0 else "-.inf"
-    for digits in range(1, 10):
-        text = f"{narrow:.{digits - 1}e}"
-        if struct.pack("f", float(text)) == struct.pack("f", narrow):
-            break
+    shorter = (f"{narrow:.{digits}e}" for digits in range(9))
+    text = next(text for text in shorter if struct.pack("f", float(text)) == packed)
     mantissa, _, exponent = text.partition("e")
     return f"{Decimal(text):f}" if -4 <= int(exponent) < 6 else f"{mantissa}e{exponent}"
