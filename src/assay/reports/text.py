@@ -222,6 +222,10 @@ def _named(pack: dict[str, Any], results: list[dict[str, Any]], style: _Style) -
             wrapped = textwrap.wrap(", ".join(names), max(style.width - 20, 30), break_on_hyphens=False)
             lines.append(f"    {style.paint(f'{status:<14}', status)}  {wrapped[0]}")
             lines += [f"{'':20}{line}" for line in wrapped[1:]]
+    open_ones = sum(entry["reason"] == "no rule yet" for entry in results)
+    without = f"{_count(open_ones, 'control')} without a rule yet: not assessed"
+    if open_ones:
+        lines.append(f"    {style.paint(without, 'dim')}")
     if lines:
         yield f"  {style.paint(pack['title'], 'bold')}   (* the cluster part; a person shows the rest)"
         yield from lines
