@@ -37,7 +37,7 @@ class Excerpts:
             return place
         first = max(place.line - _BEFORE, 1)
         last = min(place.line + _AFTER, len(lines))
-        shown = "\n".join(self._masker.mask_line(line)[:_LONGEST] for line in lines[first - 1 : last])
+        shown = "\n".join(self._masker.mask_source(line)[:_LONGEST] for line in lines[first - 1 : last])
         return replace(place, excerpt=shown, excerpt_line=first)
 
     def _read(self, name: str) -> list[str]:

@@ -42,6 +42,8 @@ _FLAG = re.compile(r"--?([A-Za-z][\w.-]*)=(.+)", re.DOTALL)
 # Stands for the placeholder while a text is masked, so that no value can match inside it.
 _HIDDEN = "\ue0ff"
 _SHORT = 5
+_SHORTEST = 4
+_KEY_ONLY = re.compile(r"[-#\s\w.\"']*:")
 _TRIVIAL = frozenset({"", "true", "false", "yes", "no", "on", "off", "null", "none", "~", PLACEHOLDER})
 
 
@@ -57,6 +59,7 @@ class Masker:
         self._credential: dict[str, bool] = {}
         self._known: set[str] = set()
         self._longest_first: list[str] = []
+        self._masked: dict[str, str] = {}
         for value in values:
             self.learn(value)
 
@@ -78,30 +81,44 @@ class Masker:
         decoded = _decoded(text)
         for form in (text, decoded):
             forms.update(line.strip() for line in form.splitlines() if len(line.strip()) > 3)
+        # A line that is only a key or a heading of a configuration file hides nothing and stands in others too.
+        forms = {form for form in forms if not _KEY_ONLY.fullmatch(form) or form == text.strip()}
         forms.add(decoded.strip())
         self._known.update(form for form in forms if form.lower() not in _TRIVIAL)
         self._longest_first = []
+        self._masked = {}
 
     def mask(self, text: str) -> str:
-        """A text without any learnt value; short ones only where they stand as a word of their own."""
+        """A text without any learnt value.
+
+        Texts are made from objects that were cleaned, so values of fewer than four characters are left: they would
+        be found in every sentence. :meth:`mask_source` takes them out of what people wrote.
+        """
         if not self._known or not text:
             return text
+        known = self._masked.get(text)
+        if known is None:
+            known = self._masked[text] = self._mask(text, shortest=_SHORTEST)
+        return known
+
+    def mask_source(self, text: str) -> str:
+        """A text that people wrote, or that was rendered from it, without secrets; short ones as words of their own.
+
+        What it assigns to a credential goes too: a branch of a template that was not rendered holds secrets that
+        nobody learnt.
+        """
+        return self._mask("\n".join(self._line(line) for line in text.split("\n")), shortest=1)
+
+    def _mask(self, text: str, *, shortest: int) -> str:
         if not self._longest_first:
             self._longest_first = sorted(self._known, key=lambda form: (-len(form), form))
         if "://" in text:
             text = _URL_USER.sub(_HIDDEN, text)
         for form in self._longest_first:
-            if form in text:
+            if len(form) >= shortest and form in text:
                 whole = len(form) > _SHORT
                 text = text.replace(form, _HIDDEN) if whole else re.sub(_as_word(form), _HIDDEN, text)
         return text.replace(_HIDDEN, PLACEHOLDER)
-
-    def mask_line(self, line: str) -> str:
-        """A line of a source file without learnt values and without what it assigns to a credential.
-
-        A branch of a template that was not rendered holds secrets that nobody learnt.
-        """
-        return self.mask(self._line(line))
 
     def is_credential(self, name: str) -> bool:
         """Whether a key, variable, flag or annotation is named like a credential."""

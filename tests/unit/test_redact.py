@@ -93,8 +93,14 @@ def test_the_project_adds_names_and_values() -> None:
 
 def test_short_values_are_masked_as_words_only() -> None:
     masker = Masker()
-    masker.learn("abc")
-    assert masker.mask("abc abcdef x=abc") == f"{PLACEHOLDER} abcdef x={PLACEHOLDER}"
+    masker.learn("abcd")
+    masker.learn("it")
+    assert masker.mask("abcd abcdef x=abcd, it is") == f"{PLACEHOLDER} abcdef x={PLACEHOLDER}, it is"
+    assert masker.mask_source("k: it # its") == f"k: {PLACEHOLDER} # its"
+
+
+def test_source_lines_lose_what_they_assign_to_credentials_though_nobody_learnt_it() -> None:
+    assert Masker().mask_source("a: b\n  db_password: never-rendered") == f"a: b\n  db_password: {PLACEHOLDER}"
 
 
 @given(st.text(min_size=6).filter(lambda text: text.strip() == text and len(text.strip()) > 5), st.text(), st.text())

@@ -57,7 +57,7 @@ def render(
                 for obj in batch.objects:
                     places = ", ".join(f"{p.file}:{p.line}" for p in obj.origin.places(()) if p.file)
                     click.echo(f"# {obj.identity}: {places}")
-            shown = wiring.masker.mask(text) if mask else text
+            shown = wiring.masker.mask_source(text) if mask else text
             click.echo(shown.removeprefix("---\n"), nl=not shown.endswith("\n"))
     finally:
         wiring.close()

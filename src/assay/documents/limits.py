@@ -1,6 +1,6 @@
 """How much of a text is read. Real manifests stay far below each limit; hostile ones end at them.
 
-Seen in 117 charts: at most 0.6 MB a file, 20 levels, 30,000 values.
+Seen in 24 rendered charts (1.6 MB): at most 0.57 MB, 29 levels and 12,510 values in a file.
 """
 
 BYTES = 32 * 1024 * 1024

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -60,6 +61,7 @@ class Judge:
         self._everything = everything
         self._runtime = Runtime({b.rule.each.name for b in bindings if b.rule.each} - {"container"})
         self._by_kind: dict[str, list[int]] = {}
+        self._bound: dict[tuple[int, str], str] = {}
 
     def judge(self, world: World, facts: Facts, note: Callable[[], None] = lambda: None) -> Judged:
         """Judge every object of a world, and what was not seen of it; ``note`` is called after each object."""
@@ -106,27 +108,34 @@ class Judge:
         unknown = subject.add_facts(rule, item)
         if unknown:
             return Verdict.NOT_ASSESSED, unknown
-        activation = self._activation(binding, item)
         if rule.when:
-            applies = self._runtime.evaluate(rule.when, activation)
+            applies = self._evaluate(binding, rule.when, item)
             if applies is False:
                 return Verdict.NOT_APPLICABLE, ""
             if applies is not True:
                 return Verdict.ERROR, f"`when` gave {_described(applies)}"
-        holds = self._runtime.evaluate(rule.check, activation)
+        holds = self._evaluate(binding, rule.check, item)
         if holds is True or holds is False:
             verdict = Verdict.PASS if holds else Verdict.FAIL
             doubt = subject.doubt(rule, verdict)
             return (Verdict.NOT_ASSESSED, doubt) if doubt else (verdict, "")
         return Verdict.ERROR, f"`assert` gave {_described(holds)}"
 
-    def _activation(self, binding: Binding, item: _Item) -> Any:
-        """What the expressions see. Without parameters and facts all rules share the one of the item."""
-        if binding.params or binding.rule.needs:
-            return self._runtime.activation({**item.variables, "params": binding.params})
+    def _evaluate(self, binding: Binding, expression: str, item: _Item) -> Any:
+        """The value of an expression of a rule for an item.
+
+        All rules share the activation of an item, because handing an object over costs twenty times an expression.
+        So parameters are no variable but stand in the expression, as a literal: JSON is CEL.
+        """
         if item.activation is None:
             item.activation = self._runtime.activation(item.variables)
-        return item.activation
+        key = (id(binding), expression)
+        bound = self._bound.get(key)
+        if bound is None:
+            wanted = binding.params and "params" in expression
+            bound = f"cel.bind(params, {json.dumps(binding.params)}, {expression})" if wanted else expression
+            self._bound[key] = bound
+        return self._runtime.evaluate(bound, item.activation)
 
     def _finding(
         self,
@@ -168,15 +177,13 @@ class Judge:
         at = binding.rule.at
         if not any(entry.when for entry in at):
             return tuple(entry.route for entry in at)
-        activation = self._activation(binding, item)
-        kept = [e.route for e in at if not e.when or self._runtime.evaluate(e.when, activation) is True]
+        kept = [e.route for e in at if not e.when or self._evaluate(binding, e.when, item) is True]
         return tuple(kept or (entry.route for entry in at))
 
     def _message(self, binding: Binding, item: _Item) -> str:
-        activation = self._activation(binding, item)
         parts = []
         for text, expression in split_message(binding.rule.message):
-            value = self._runtime.evaluate(expression, activation) if expression else ""
+            value = self._evaluate(binding, expression, item) if expression else ""
             if isinstance(value, Failed):
                 return binding.rule.title
             parts.append(text + _shown(value))
@@ -217,7 +224,7 @@ class _Subject:
         self.view: PodView | None = pod_view(obj)
         self._facts = facts
         self._items: dict[Each | None, list[_Item]] = {}
-        self._base: dict[str, Any] = {"object": obj.body, "params": {}}
+        self._base: dict[str, Any] = {"object": obj.body}
         if self.view is not None:
             self._base |= {"pod": self.view.spec, "podMetadata": self.view.metadata}
 
@@ -244,7 +251,10 @@ class _Subject:
         if not rule.needs:
             return ""
         values, unknown = self._facts.of(self.obj, rule.needs)
-        item.variables = {**item.variables, "facts": values}
+        known = item.variables.get("facts", {})
+        if not values.keys() <= known.keys():
+            item.variables = {**item.variables, "facts": {**known, **values}}
+            item.activation = None
         return unknown
 
     def doubt(self, rule: Rule, verdict: Verdict) -> str:
