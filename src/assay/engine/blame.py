@@ -13,7 +13,6 @@ from assay.model.verdicts import Evidence
 if TYPE_CHECKING:
     from assay.model.objects import KubeObject
     from assay.model.origin import Route
-    from assay.model.rules import Rule
     from assay.workloads import PodView
 
 
@@ -53,10 +52,13 @@ def blame(at: tuple[str, ...], item: Route, view: PodView | None, obj: KubeObjec
     return first, (replace(primary, role=role, note=f"add {add} here"), *related)
 
 
-def evidence_of(rule: Rule, item: Route, view: PodView | None, obj: KubeObject) -> tuple[Evidence, ...]:
-    """What was found at the routes that a rule names; None where nothing was."""
-    routes = dict.fromkeys(absolute(text, item, view) for text in (*(entry.route for entry in rule.at), *rule.evidence))
-    return tuple(Evidence(route, lookup(obj.body, route)[1]) for route in routes)
+def evidence_of(
+    at: tuple[str, ...], more: tuple[str, ...], item: Route, view: PodView | None, obj: KubeObject
+) -> tuple[Evidence, ...]:
+    """What was found at the routes to blame and at those that the rule adds; nothing at the first if none exists."""
+    routes = dict.fromkeys(absolute(text, item, view) for text in (*at, *more))
+    found = [(route, *lookup(obj.body, route)) for route in routes]
+    return tuple(Evidence(route, value) for route, exists, value in found if exists) or (Evidence(found[0][0], None),)
 
 
 # The list map keys of the Kubernetes API (x-kubernetes-list-map-keys) for lists whose items have no name.

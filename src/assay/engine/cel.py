@@ -36,14 +36,13 @@ class Runtime:
 
     def __init__(self, items: Iterable[str] = ()) -> None:
         from cel_expr_python import cel
-        from cel_expr_python.ext import ext_bindings, ext_math, ext_optional, ext_strings
+        from cel_expr_python.ext import ext_math, ext_optional, ext_strings
 
         from assay.engine.functions import FUNCTIONS
 
         self._env = cel.NewEnv(
             variables=dict.fromkeys((*VARIABLES, "container", *items), cel.Type.DYN),
             extensions=[
-                ext_bindings.ExtBindings(),
                 ext_math.ExtMath(),
                 ext_optional.ExtOptional(),
                 ext_strings.ExtStrings(),

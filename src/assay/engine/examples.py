@@ -64,7 +64,10 @@ def judge_one(
     defaults = {param.name: param.default for param in rule.params}
     binding = Binding(rule, {**defaults, **(params or {})})
     world = World("example", "environment", CLOCK, complete=complete, objects=objects)
-    judged = Judge([binding], lambda _object, _pack: True).judge(world, Facts(world))
+    judge = Judge([binding], lambda _object, _pack: True)
+    judged = judge.judge(world, Facts(world))
+    if judge.faults:
+        return Verdict.ERROR, judge.faults[0], ()
     verdict = worst(tally.verdict for tally in judged.tallies if tally.object == 0)
     found = [f for f in judged.findings if f.identity == objects[0].identity and f.verdict is verdict]
     return verdict, found[0].reason if found else "", found[0].route if found else ()

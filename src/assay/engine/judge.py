@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.engine.blame import blame, digest, evidence_of, fingerprint, item_name
 from assay.engine.cel import Failed, Runtime
+from assay.engine.unfold import UnfoldError, unfold
 from assay.model.verdicts import Finding, Tally, Verdict, worst
 from assay.workloads import TEMPLATES, PodView, pod_view
 
@@ -60,8 +60,10 @@ class Judge:
         self._in_scope = in_scope
         self._everything = everything
         self._runtime = Runtime({b.rule.each.name for b in bindings if b.rule.each} - {"container"})
+        self.faults: list[str] = []
+        """Conditions of places that broke: no verdict depends on them, but the tests of a rule do."""
         self._by_kind: dict[str, list[int]] = {}
-        self._bound: dict[tuple[int, str], str] = {}
+        self._unfolded: dict[tuple[int, str], str] = {}
 
     def judge(self, world: World, facts: Facts, note: Callable[[], None] = lambda: None) -> Judged:
         """Judge every object of a world, and what was not seen of it; ``note`` is called after each object."""
@@ -122,20 +124,18 @@ class Judge:
         return Verdict.ERROR, f"`assert` gave {_described(holds)}"
 
     def _evaluate(self, binding: Binding, expression: str, item: _Item) -> Any:
-        """The value of an expression of a rule for an item.
-
-        All rules share the activation of an item, because handing an object over costs twenty times an expression.
-        So parameters are no variable but stand in the expression, as a literal: JSON is CEL.
-        """
+        """The value of an expression of a rule for an item; all rules share the activation of an item."""
         if item.activation is None:
             item.activation = self._runtime.activation(item.variables)
         key = (id(binding), expression)
-        bound = self._bound.get(key)
-        if bound is None:
-            wanted = binding.params and "params" in expression
-            bound = f"cel.bind(params, {json.dumps(binding.params)}, {expression})" if wanted else expression
-            self._bound[key] = bound
-        return self._runtime.evaluate(bound, item.activation)
+        unfolded = self._unfolded.get(key)
+        if unfolded is None:
+            try:
+                unfolded = unfold(expression, binding.params)
+            except UnfoldError as problem:
+                return Failed(str(problem))
+            self._unfolded[key] = unfolded
+        return self._runtime.evaluate(unfolded, item.activation)
 
     def _finding(
         self,
@@ -149,7 +149,8 @@ class Judge:
     ) -> Finding:
         rule, obj = binding.rule, subject.obj
         decided = verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE)
-        route, places = ((), ()) if decided else blame(self._guilty(binding, item), item.route, subject.view, obj)
+        at = () if decided else self._guilty(binding, item)
+        route, places = ((), ()) if decided else blame(at, item.route, subject.view, obj)
         message = self._message(binding, item) if verdict is Verdict.FAIL else rule.title
         return Finding(
             rule=rule.id,
@@ -164,7 +165,7 @@ class Judge:
             item=item_name(item.route, item.value),
             route=route or item.route,
             reason=reason,
-            evidence=() if decided else evidence_of(rule, item.route, subject.view, obj),
+            evidence=() if decided else evidence_of(at, rule.evidence, item.route, subject.view, obj),
             places=places,
             controls=controls,
             binding=binding.name,
@@ -177,7 +178,13 @@ class Judge:
         at = binding.rule.at
         if not any(entry.when for entry in at):
             return tuple(entry.route for entry in at)
-        kept = [e.route for e in at if not e.when or self._evaluate(binding, e.when, item) is True]
+        kept = []
+        for entry in at:
+            holds = self._evaluate(binding, entry.when, item) if entry.when else True
+            if holds is True:
+                kept.append(entry.route)
+            elif holds is not False:
+                self.faults.append(f"the condition of {entry.route} gave {_described(holds)}")
         return tuple(kept or (entry.route for entry in at))
 
     def _message(self, binding: Binding, item: _Item) -> str:
