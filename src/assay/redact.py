@@ -59,6 +59,8 @@ class Masker:
         self._credential: dict[str, bool] = {}
         self._known: set[str] = set()
         self._longest_first: list[str] = []
+        self._heads: set[str] = set()
+        self._has_short = False
         self._masked: dict[str, str] = {}
         for value in values:
             self.learn(value)
@@ -112,13 +114,22 @@ class Masker:
     def _mask(self, text: str, *, shortest: int) -> str:
         if not self._longest_first:
             self._longest_first = sorted(self._known, key=lambda form: (-len(form), form))
+            self._heads = {form[:_SHORTEST] for form in self._known}
+            self._has_short = any(len(form) < _SHORTEST for form in self._known)
         if "://" in text:
             text = _URL_USER.sub(_HIDDEN, text)
+        if not (shortest < _SHORTEST and self._has_short) and not self._may_hold(text):
+            return text.replace(_HIDDEN, PLACEHOLDER)
         for form in self._longest_first:
             if len(form) >= shortest and form in text:
                 whole = len(form) > _SHORT
                 text = text.replace(form, _HIDDEN) if whole else re.sub(_as_word(form), _HIDDEN, text)
         return text.replace(_HIDDEN, PLACEHOLDER)
+
+    def _may_hold(self, text: str) -> bool:
+        """Whether a text holds the beginning of any value: most hold none, and there can be thousands of values."""
+        heads = self._heads
+        return any(text[index : index + _SHORTEST] in heads for index in range(len(text) - _SHORTEST + 1))
 
     def is_credential(self, name: str) -> bool:
         """Whether a key, variable, flag or annotation is named like a credential."""

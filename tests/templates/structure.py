@@ -14,7 +14,14 @@ import yaml
 # The API server reads the audit policy from a file; no schema of it is published.
 NOT_IN_THE_API = {("audit.k8s.io/v1", "Policy")}
 
-_TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float)}
+_TYPES: dict[str, Any] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "number": (int, float),
+}
 _REF = "#/definitions/"
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 
@@ -59,10 +66,7 @@ class Schemas:
     def _check(self, value: Any, schema: dict[str, Any], route: str) -> Iterator[str]:
         if "$ref" in schema:
             name = schema["$ref"].removeprefix(_REF)
-            if name == _QUANTITY:
-                schema = {"x-kubernetes-int-or-string": True}
-            else:
-                schema = self._definitions[name]
+            schema = {"x-kubernetes-int-or-string": True} if name == _QUANTITY else self._definitions[name]
         if schema.get("x-kubernetes-int-or-string") or schema.get("format") == "int-or-string":
             if isinstance(value, bool) or not isinstance(value, (int, str)):
                 yield f"{route}: {value!r} is neither a number nor a text"

@@ -6,7 +6,7 @@ text, and an empty optional cannot be turned into a Python value. Both become :c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,9 @@ class Failed:
     """What an expression gave instead of a value."""
 
     reason: str
+
+
+Program = Callable[[Any], Any]
 
 
 class CompileError(ValueError):
@@ -71,16 +74,33 @@ class Runtime:
         """What expressions see; values are converted when they are read."""
         return self._env.Activation(dict(variables))
 
+    def program(self, expression: str) -> Program:
+        """An expression that can be evaluated; what cannot be compiled fails each time.
+
+        The program gives Python data, or :class:`Failed`.
+        """
+        try:
+            compiled = self.compile(expression)
+        except CompileError as problem:
+            failed = Failed(str(problem))
+            return lambda _activation: failed
+        evaluate = compiled.eval
+
+        def run(activation: Any) -> Any:
+            try:
+                value = evaluate(activation)
+                plain = value.plain_value()
+            except (RuntimeError, TypeError, ValueError) as problem:
+                return Failed(_plain(str(problem).partition("\n")[0]))
+            if plain is True or plain is False:
+                return plain
+            return Failed(_plain(str(plain))) if value.type() == self._error else plain
+
+        return run
+
     def evaluate(self, expression: str, activation: cel.Activation) -> Any:
         """The value of an expression as Python data, or :class:`Failed`."""
-        try:
-            value = self.compile(expression).eval(activation)
-            plain = value.plain_value()
-        except CompileError as problem:
-            return Failed(str(problem))
-        except (RuntimeError, TypeError, ValueError) as problem:
-            return Failed(_plain(str(problem).partition("\n")[0]))
-        return Failed(_plain(str(plain))) if value.type() == self._error else plain
+        return self.program(expression)(activation)
 
 
 def _declare(module: Any, name: str, result: str, parameters: tuple[str, ...], is_member: bool, body: Any) -> Any:
