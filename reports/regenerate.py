@@ -5,18 +5,16 @@ Run by ``make reports``; CI fails if the result differs from what is committed. 
 
 from __future__ import annotations
 
-import json
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORTS = ROOT / "reports"
 FORMATS = {"text": "txt", "json": "json", "sarif": "sarif"}
-BROKEN = "\nbackup:\n  retention_days: 1\n"
 
 
 def main() -> None:
@@ -25,8 +23,9 @@ def main() -> None:
         (work / ".git").mkdir()  # the root that paths are relative to
         shutil.copytree(ROOT / "templates", work / "templates")
         scan(work, "production", ["text"])
-        with (work / "templates/postgresql_ha_cluster/production_overrides.yaml").open("a", encoding="utf-8") as file:
-            file.write(BROKEN)
+        override = work / "templates/postgresql_ha_cluster/production_overrides.yaml"
+        text = override.read_text(encoding="utf-8")
+        override.write_text(re.sub("retention_days: .*", "retention_days: 1", text), encoding="utf-8")
         scan(work, "broken-override", list(FORMATS))
 
 
@@ -44,14 +43,8 @@ def scan(work: Path, name: str, formats: list[str]) -> None:
     for suffix in map(FORMATS.__getitem__, formats):
         text = (work / f"{name}.{suffix}").read_text(encoding="utf-8").replace(f"{work}/", "")
         if suffix == "json":
-            text = json.dumps(without_version(json.loads(text)), indent=2, ensure_ascii=False) + "\n"
+            text = re.sub(r'("jinja2": )"[^"]*"', r'\1"*"', text)  # so that a release of Jinja changes nothing
         (REPORTS / f"{name}.{suffix}").write_text(text, encoding="utf-8")
-
-
-def without_version(form: dict[str, Any]) -> dict[str, Any]:
-    """The form without what changes with every release of a library."""
-    form["run"]["renderers"] = dict.fromkeys(form["run"]["renderers"], "*")
-    return form
 
 
 if __name__ == "__main__":

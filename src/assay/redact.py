@@ -225,7 +225,7 @@ class Masker:
         if any(hint in text for hint in _SHAPE_HINTS):
             text = _SHAPES.sub(lambda match: str(self._hide(match[0])), text)
         if "\n" not in text:
-            return text
+            return self._line(text) if "=" in text else text
         return "\n".join(self._line(line) for line in text.split("\n"))
 
     def _line(self, line: str) -> str:

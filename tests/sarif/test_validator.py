@@ -61,7 +61,7 @@ def repository(folder: Path) -> Path:
 @pytest.mark.parametrize(("profile", "kinds"), [("github", "Sarif;Gh"), ("azure", "GHAzDO")])
 def test_no_remark(assay: Assay, tmp_path: Path, validator: Path, profile: str, kinds: str) -> None:
     work = repository(tmp_path)
-    env = {"BUILD_DEFINITIONID": "7", "BUILD_BUILDID": "8", "BUILD_DEFINITIONNAME": "gate"}
+    env = {"SYSTEM_DEFINITIONID": "7", "BUILD_BUILDID": "8", "SYSTEM_COLLECTIONURI": "https://dev.azure.com/acme/"}
     ran = assay("scan", "--output", "sarif=out.sarif", "--sarif-profile", profile, "--pack", "pss-baseline",
                 "--pack", "pci-dss", cwd=work, env=env)  # fmt: skip
     assert ran.code == 1

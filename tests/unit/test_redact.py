@@ -30,6 +30,7 @@ CANARY = "c4n4ry-v4lue"
         {"kind": "EncryptionConfiguration", "resources": [{"providers": [{"aescbc": {"keys": [{"secret": CANARY}]}}]}]},
         {"spec": {"env": [{"name": "SECRET_KEY", "value": CANARY}]}},
         {"spec": {"args": [f"--jwt-secret={CANARY}"]}},
+        {"spec": {"pg_hba": [f"host all all 0.0.0.0/0 ldap ldapbindpasswd={CANARY}"]}},
         {"data": {"app.conf": f"user = me\npassword = {CANARY}\n"}},
         {"data": {"app.yaml": f"db:\n  password: '{CANARY}'\n"}},
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -22,6 +23,26 @@ def version_control(root: Path) -> dict[str, str] | None:
         "revisionId": revision,
         "branch": _git(root, "rev-parse", "--abbrev-ref", "HEAD"),
     }
+
+
+# What Azure Pipelines calls the parts of a run (its documentation, "Predefined variables").
+_AZURE = {
+    "org": "SYSTEM_COLLECTIONURI",
+    "project": "SYSTEM_TEAMPROJECT",
+    "buildDefinitionId": "SYSTEM_DEFINITIONID",
+    "buildDefinitionName": "BUILD_DEFINITIONNAME",
+    "phaseId": "SYSTEM_PHASEID",
+    "phaseName": "SYSTEM_PHASENAME",
+    "branch": "BUILD_SOURCEBRANCHNAME",
+    "buildId": "BUILD_BUILDID",
+}
+
+
+def azure_pipeline() -> dict[str, str]:
+    """The ids of the Azure pipeline that runs this; ``local`` for what no variable says."""
+    found = {name: os.environ.get(variable, "") for name, variable in _AZURE.items()}
+    found["org"] = found["org"].rstrip("/").rpartition("/")[2]
+    return {name: value or "local" for name, value in found.items()}
 
 
 def _git(root: Path, *words: str) -> str:

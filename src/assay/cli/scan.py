@@ -100,10 +100,6 @@ def _scan(options: _Options) -> int:
         wiring.close()
     code, reason = verdict_of(run, strict=options.strict)
     form = build_form(run, wiring.masker.mask)
-    if {options.form, *(name for name, _ in outputs)} != {"text"}:
-        from assay.cli.repository import version_control
-
-        form["run"]["versionControl"] = version_control(wiring.paths.root)
     settings: dict[str, Any] = {
         "verbose": options.verbose,
         "quiet": options.quiet,
@@ -112,6 +108,11 @@ def _scan(options: _Options) -> int:
         "exit_code": int(code),
         "exit_reason": reason,
     }
+    if {options.form, *(name for name, _ in outputs)} != {"text"}:
+        from assay.cli.repository import azure_pipeline, version_control
+
+        form["run"]["versionControl"] = version_control(wiring.paths.root)
+        settings["pipeline"] = azure_pipeline()
     for name, file in outputs:
         _write_file(file, _report(name, form, settings))
     _emit(_report(options.form, form, {**settings, **_terminal()} if options.form == "text" else settings))

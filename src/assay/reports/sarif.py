@@ -29,7 +29,8 @@ def write(form: Form, options: dict[str, Any]) -> str:
 
     Args:
         options: ``include`` lists verdicts that are results beside failures (``waived``, ``baseline``), as
-            suppressed ones; ``profile`` is ``github`` or ``azure``; ``exit_code`` is that of the run.
+            suppressed ones; ``profile`` is ``github`` or ``azure``, and ``pipeline`` then the ids of the Azure
+            pipeline; ``exit_code`` is that of the run.
     """
     log = om.SarifLog(version="2.1.0", schema_uri=SCHEMA_URI, runs=[_run(form, options)])
     return json.dumps(plain(log), indent=2, ensure_ascii=True) + "\n"
@@ -118,10 +119,14 @@ def _version_control(form: Form) -> list[om.VersionControlDetails] | None:
 def _automation(form: Form, options: dict[str, Any]) -> om.RunAutomationDetails:
     worlds = "+".join(world["name"] for world in form["run"]["worlds"])
     if options.get("profile") == "azure":
-        pipeline = options.get("pipeline", {})
+        known = options["pipeline"]
+        steps = (known[name] for name in ("org", "project", "buildDefinitionId", "phaseId", "branch", "buildId"))
         return om.RunAutomationDetails(
-            id=f"assay/{worlds}/",
-            properties={f"azuredevops/pipeline/build/{key}": value for key, value in pipeline.items()},
+            id="/".join(("azuredevops/pipeline/build", *steps)),
+            properties={
+                f"azuredevops/pipeline/build/{name}": known[name]
+                for name in ("buildDefinitionId", "buildDefinitionName", "phaseId", "phaseName")
+            },
         )
     return om.RunAutomationDetails(id=f"assay/{worlds}/")
 

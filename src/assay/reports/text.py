@@ -153,11 +153,16 @@ def _broken(form: Form, style: _Style) -> Iterator[str]:
         heading = style.paint("rule error", "error")
         yield f"{heading} {finding['rule']} on {object_name(finding)} ({place['file']}:{place['line']})"
         yield f"     {finding['reason']}"
+    unread: dict[tuple[str, str, str], set[str]] = {}
     for entry in form["unread"]:
         where = entry["source"] if not entry["place"] else f"{entry['place']['file']}:{entry['place']['line']}"
-        yield f"{style.paint('not read', 'error')} {where}: {entry['reason']}"
-        yield from (f"     {line}" for line in entry["todo"].splitlines())
-    if form["unread"]:
+        unread.setdefault((where, entry["reason"], entry["todo"]), set()).add(entry["source"])
+    for (where, reason, todo), sources in unread.items():
+        yield f"{style.paint('not read', 'error')} {where}: {reason}"
+        yield from (f"     {line}" for line in todo.splitlines())
+        if len(sources) > 1:
+            yield f"     {len(sources)} sources need it: {', '.join(sorted(sources))}"
+    if unread:
         yield "     What it holds is not assessed."
         yield ""
 

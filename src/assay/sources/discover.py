@@ -14,6 +14,9 @@ from assay.sources.paths import Paths
 
 MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 TEMPLATE_SUFFIX = ".j2"
+# What stands beside templates and feeds them; it is no manifest.
+_VALUES = frozenset({"values.yaml", "values.schema.json"})
+_OVERRIDES = "_overrides.yaml"
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 
@@ -61,8 +64,11 @@ def _under(top: Path) -> Iterator[Found]:
             yield Found(whole, here, top, named=False)
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        has_templates = any(name.endswith(TEMPLATE_SUFFIX) for name in files)
         for name in sorted(files):
             path = here / name
+            if has_templates and (name in _VALUES or name.endswith(_OVERRIDES)):
+                continue
             kind = _kind(path)
             if kind and not name.startswith(".") and name != "assay.yaml" and (kept is None or path in kept):
                 yield Found(kind, path, top, named=False)
