@@ -39,9 +39,15 @@ _AZURE = {
 
 
 def azure_pipeline() -> dict[str, str]:
-    """The ids of the Azure pipeline that runs this; ``local`` for what no variable says."""
+    """The ids of the Azure pipeline that runs this; ``local`` for what no variable says.
+
+    The service takes only a GUID for a phase, so outside a pipeline one is made from the phase's name.
+    """
+    from uuid import NAMESPACE_OID, uuid5
+
     found = {name: os.environ.get(variable, "") for name, variable in _AZURE.items()}
     found["org"] = found["org"].rstrip("/").rpartition("/")[2]
+    found["phaseId"] = found["phaseId"] or str(uuid5(NAMESPACE_OID, found["phaseName"] or "local"))
     return {name: value or "local" for name, value in found.items()}
 
 

@@ -112,7 +112,8 @@ def _scan(options: _Options) -> int:
         from assay.cli.repository import azure_pipeline, version_control
 
         form["run"]["versionControl"] = version_control(wiring.paths.root)
-        settings["pipeline"] = azure_pipeline()
+        if options.sarif_profile == "azure":
+            settings["pipeline"] = azure_pipeline()
     for name, file in outputs:
         _write_file(file, _report(name, form, settings))
     _emit(_report(options.form, form, {**settings, **_terminal()} if options.form == "text" else settings))
