@@ -1,4 +1,4 @@
-"""From verdicts to the status of every control (semantics: "Control status")."""
+"""From verdicts to the status of every control (docs/verdicts.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scopes that packs have: which objects a framework is about (semantics: "Scope")."""
+"""The scopes that packs have: which objects a framework is about (docs/verdicts.md)."""
 
 from __future__ import annotations
 

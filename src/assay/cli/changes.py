@@ -1,4 +1,4 @@
-"""What a commit changes, as the pre-commit hook needs it (semantics: "pre-commit")."""
+"""What a commit changes, as the pre-commit hook needs it (docs/ci.md)."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def _run(options: _Options, wiring: Wiring) -> Run:
 
 
 def verdict_of(run: Run, *, strict: bool) -> tuple[Exit, str]:
-    """The exit code of a run and the sentence that says why (semantics: "Outputs")."""
+    """The exit code of a run and the sentence that says why (docs/verdicts.md)."""
     from assay.model.verdicts import Severity, Verdict
 
     failing = 0

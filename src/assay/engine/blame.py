@@ -1,4 +1,4 @@
-"""Which routes a verdict is about, and the places behind them (semantics: "The place to blame")."""
+"""Which routes a verdict is about, and the places behind them (docs/verdicts.md)."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def keyed_route(route: Route, body: dict[str, Any]) -> str:
 
 
 def fingerprint(rule: str, binding: str, obj: KubeObject, route: Route) -> str:
-    """What a finding is over time: not its line, file or message (semantics: "Findings over time")."""
+    """What a finding is over time: not its line, file or message (docs/verdicts.md)."""
     identity = obj.identity
     return digest(
         rule,

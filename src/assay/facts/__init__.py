@@ -38,7 +38,7 @@ class Facts:
         return values, ""
 
     def doubt(self, obj: KubeObject, names: Iterable[str], verdict: Verdict) -> str:
-        """Why a verdict does not stand: a kind that could turn it may exist unseen (semantics: "Complete or not")."""
+        """Why a verdict does not stand: a kind that could turn it may exist unseen (docs/verdicts.md)."""
         for name in names:
             fact = self._fact(name)
             kinds = fact.turns_pass if verdict is Verdict.PASS else fact.turns_fail

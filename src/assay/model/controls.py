@@ -1,4 +1,4 @@
-"""Packs, controls, and the status of a control (semantics: "Control status")."""
+"""Packs, controls, and the status of a control (docs/verdicts.md)."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ Route = tuple[str | int, ...]
 
 
 class Role(StrEnum):
-    """What a place is to the value found there (semantics: "The place to blame")."""
+    """What a place is to the value found there (docs/verdicts.md)."""
 
     TEMPLATE = "template"
     VALUE = "value"

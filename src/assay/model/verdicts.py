@@ -1,4 +1,4 @@
-"""Verdicts and findings (semantics: "Verdicts")."""
+"""Verdicts and findings (docs/verdicts.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SARIF 2.1.0 as GitHub and Azure accept it (semantics: "Outputs", SARIF).
+"""SARIF 2.1.0 as GitHub and Azure accept it (docs/reports.md).
 
 Controls are taxonomies and not tags, because GitHub keeps ten tags of a rule; only failures are results unless
 more is asked for; what was not assessed is a notification.
