@@ -31,7 +31,7 @@ def main() -> None:
 
 def scan(work: Path, name: str, formats: list[str]) -> None:
     """Scan the templates of a folder and write a report of each format."""
-    outputs = [f"--output={form}={work / name}.{FORMATS[form]}" for form in formats]
+    outputs = [f"--output={form}={name}.{FORMATS[form]}" for form in formats]
     command: list[str | Path] = [Path(sys.executable).with_name("assay"), "scan", "templates", "--env", "production"]
     subprocess.run(
         [*command, "--as-of", "2026-01-01", *outputs],
@@ -41,7 +41,7 @@ def scan(work: Path, name: str, formats: list[str]) -> None:
         env={"PATH": ""},
     )
     for suffix in map(FORMATS.__getitem__, formats):
-        text = (work / f"{name}.{suffix}").read_text(encoding="utf-8").replace(f"{work}/", "")
+        text = (work / f"{name}.{suffix}").read_text(encoding="utf-8")
         if suffix == "json":
             text = re.sub(r'("jinja2": )"[^"]*"', r'\1"*"', text)  # so that a release of Jinja changes nothing
         (REPORTS / f"{name}.{suffix}").write_text(text, encoding="utf-8")
