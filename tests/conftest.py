@@ -40,7 +40,7 @@ def assay() -> Assay:
     def run(*args: object, cwd: Path, env: dict[str, str] | None = None, timeout: float = 120) -> Ran:
         kept = {
             key: os.environ[key]
-            for key in ("PATH", "HOME", "SYSTEMROOT", "COVERAGE_PROCESS_START")
+            for key in ("PATH", "HOME", "SYSTEMROOT", "COVERAGE_PROCESS_CONFIG")
             if key in os.environ
         }
         done = subprocess.run(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from assay.errors import RenderError
 from assay.rendering import wire
@@ -49,8 +50,11 @@ class Renderer:
 
     def close(self) -> None:
         """End the child process; the next rendering starts another."""
+        self._end(patience=1.0)
+
+    def _end(self, patience: float = 0) -> None:
         if self._child is not None:
-            self._child.end()
+            self._child.end(patience)
             self._child = None
 
     def render(self, root: Path, template: str, values: dict[str, Any]) -> Rendered:
@@ -77,14 +81,14 @@ class Renderer:
                 self._child = _Child()
             answer = self._child.ask(request, self._limits.seconds)
         except TimeoutError:
-            self.close()
+            self._end()
             what = f"rendering the template takes longer than {self._limits.seconds:g} s"
             raise RenderError(what, where=template, todo="make its loops smaller") from None
         except BaseException:
-            self.close()
+            self._end()
             raise
         if answer is None:
-            self.close()
+            self._end()
             what = "rendering the template ran out of memory or time"
             raise RenderError(what, where=template, todo="make its loops and texts smaller")
         if "error" in answer:
@@ -126,17 +130,22 @@ class _Child:
         except Empty:
             raise TimeoutError from None
 
-    def end(self) -> None:
-        """Kill the process and wait until it is gone."""
-        self._process.kill()
-        self._process.wait()
+    def end(self, patience: float) -> None:
+        """Let an idle process end by closing its input, kill one that does not within ``patience`` seconds."""
+        self._close(self._process.stdin)
+        try:
+            self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         self._listener.join()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except OSError:
-                    continue  # what was still to be written has no reader any more
+        self._close(self._process.stdout)
+
+    @staticmethod
+    def _close(pipe: IO[bytes] | None) -> None:
+        if pipe is not None:
+            with suppress(OSError):  # what was still to be written has no reader any more
+                pipe.close()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
