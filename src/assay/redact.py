@@ -60,7 +60,7 @@ class Masker:
         self._known: set[str] = set()
         self._longest_first: list[str] = []
         self._heads: set[str] = set()
-        self._has_short = False
+        self._short: list[str] = []
         self._masked: dict[str, str] = {}
         for value in values:
             self.learn(value)
@@ -115,12 +115,11 @@ class Masker:
         if not self._longest_first:
             self._longest_first = sorted(self._known, key=lambda form: (-len(form), form))
             self._heads = {form[:_SHORTEST] for form in self._known}
-            self._has_short = any(len(form) < _SHORTEST for form in self._known)
+            self._short = [form for form in self._longest_first if len(form) < _SHORTEST]
         if "://" in text:
             text = _URL_USER.sub(_HIDDEN, text)
-        if not (shortest < _SHORTEST and self._has_short) and not self._may_hold(text):
-            return text.replace(_HIDDEN, PLACEHOLDER)
-        for form in self._longest_first:
+        forms = self._longest_first if self._may_hold(text) else self._short if shortest < _SHORTEST else []
+        for form in forms:
             if len(form) >= shortest and form in text:
                 whole = len(form) > _SHORT
                 text = text.replace(form, _HIDDEN) if whole else re.sub(_as_word(form), _HIDDEN, text)
