@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import yaml
@@ -40,7 +41,12 @@ class FaultError(Exception):
         return Problem(*lines.place(start + self.offset), self.what, self.todo)
 
 
-_NOT_ALLOWED = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+@cache
+def _not_allowed() -> re.Pattern[str]:
+    """What YAML does not allow in a text. Compiling it takes 5 ms, which only a bad document pays."""
+    return re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
 _INDENT = "compare the indentation with the lines above"
 _QUOTE = "put the value in quotes"
 _NAME = ("an anchor or alias has no name", "name it with letters and digits, or put the value in quotes")
@@ -105,7 +111,7 @@ _PLAIN: tuple[tuple[str, str, str, bool], ...] = (
 def from_yaml(error: yaml.YAMLError, text: str) -> FaultError:
     """The plain words for an error of libyaml about ``text``."""
     if not isinstance(error, yaml.MarkedYAMLError):
-        bad = _NOT_ALLOWED.search(text)
+        bad = _not_allowed().search(text)
         code = f"U+{ord(bad[0]):04X}" if bad else "unknown"
         todo = "remove it, or write it as an escape in double quotes"
         return FaultError(bad.start() if bad else 0, f"the character {code} is not allowed in YAML", todo)
