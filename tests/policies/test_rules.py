@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from assay.documents import read_file
+from assay.engine.cel import Runtime
 from assay.engine.examples import judge_one, run_examples
-from assay.engine.load import Library, load_library, read_examples, read_rule
+from assay.engine.load import Library, load_library, read_examples
+from assay.engine.unfold import unfold
 from assay.engine.validate import validate_policy
 from assay.model.rules import Rule
 from assay.model.verdicts import Verdict
@@ -30,24 +32,24 @@ def test_there_are_at_least_fifty_rules() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_well_formed(path: Path) -> None:
+def test_well_formed(path: Path, library: Library) -> None:
     data = validate_policy(path)
     assert data["domain"] == path.parent.name
     assert list(data)[-1] == "examples", "examples stand last, because the loader stops there"
-    rule = read_rule(path)
+    rule = library.rules[path.stem]
     assert rule.ties, "a rule serves a control or hygiene"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_examples(path: Path) -> None:
-    results = list(run_examples(read_rule(path)))
+def test_examples(path: Path, library: Library) -> None:
+    results = list(run_examples(library.rules[path.stem]))
     assert {result.wanted for result in results} >= {Verdict.PASS, Verdict.FAIL}
     assert [f"{result.name}: {result.problem}" for result in results if not result.ok] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_no_part_that_is_missing_null_or_empty_breaks_it(path: Path) -> None:
-    rule = read_rule(path)
+def test_no_part_that_is_missing_null_or_empty_breaks_it(path: Path, library: Library) -> None:
+    rule = library.rules[path.stem]
     broken = {
         reason: where
         for example in _examples(path)
@@ -95,6 +97,20 @@ def _routes(value: Any, route: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _routes(item, (*route, index))
+
+
+@pytest.mark.parametrize("path", sorted((shipped("policies") / "lib").glob("*.yaml")), ids=lambda path: path.stem)
+def test_shared_expressions(path: Path, library: Library) -> None:
+    """Each compiles when nothing but its arguments is known, and at least two rules use it."""
+    names = [entry["name"] for entry in validate_policy(path)["expressions"]]
+    shared = next(iter(library.rules.values())).shared
+    for name in names:
+        takes = shared[name].takes
+        call = unfold(f"lib.{name}({', '.join(takes)})", {}, shared)
+        Runtime(takes).compile(call)
+        users = [rule.id for rule in library.rules.values() if f"lib.{name}(" in rule.file.read_text(encoding="utf-8")]
+        within = sum(f"lib.{name}(" in other.expression for other in shared.values())
+        assert len(users) + within >= 2, f"{name} is shared by nobody"
 
 
 def test_every_file_is_read_as_kubectl_reads_yaml() -> None:

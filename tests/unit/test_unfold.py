@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from assay.engine.cel import Runtime
 from assay.engine.unfold import UnfoldError, unfold
+from assay.model.rules import Shared
 
 PARAMS = {"days": 30, "names": ["a", "b"], "text": 'quo"te', "on": True, "odd-name": "x", "face": "\U0001f600"}
 
@@ -65,9 +66,50 @@ def test_what_cannot_be_unfolded_is_said(expression: str, problem: str) -> None:
         unfold(expression, PARAMS)
 
 
+SHARED = {
+    "double": Shared("double", ("x",), "twice a number", "x + x"),
+    "fourfold": Shared("fourfold", ("y",), "four times a number", "lib.double(lib.double(y))"),
+    "holds": Shared("holds", ("list", "wanted"), "a list holds a value", "list.exists(e, e == wanted)"),
+    "loop": Shared("loop", ("x",), "calls itself", "lib.loop(x)"),
+}
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("lib.double(2) * 2", 8),
+        ("lib.fourfold(params.days)", 120),
+        ("lib.holds([1, 2], 2)", True),
+        ("lib.holds(['a', 'b)'], 'b)')", True),
+        ("cel.bind(a, 3, lib.double(a + 1))", 8),
+        ("object.lib.double", "field"),
+        ("[1, 2].map(n, lib.double(n))", [2, 4]),
+    ],
+)
+def test_shared(runtime: Runtime, expression: str, value: Any) -> None:
+    activation = runtime.activation({"object": {"lib": {"double": "field"}}})
+    assert runtime.evaluate(unfold(expression, PARAMS, SHARED), activation) == value
+
+
+@pytest.mark.parametrize(
+    ("expression", "problem"),
+    [
+        ("lib.triple(1)", "no shared expression 'triple'"),
+        ("lib.double(1, 2)", "takes 1 arguments, not 2"),
+        ("lib.double(", "not closed"),
+        ("[1].all(e, lib.holds([1], e))", "'e' another meaning"),
+        ("cel.bind(x, object.n, [1].all(object, object == x))", "'object' another meaning"),
+        ("lib.loop(1)", "no shared expression 'loop'"),
+    ],
+)
+def test_what_cannot_be_shared_is_said(expression: str, problem: str) -> None:
+    with pytest.raises(UnfoldError, match=problem):
+        unfold(expression, PARAMS, SHARED)
+
+
 @given(st.text())
 def test_anything_else_stays_as_it_is(text: str) -> None:
-    if "cel.bind" not in text and "params" not in text:
+    if not any(word in text for word in ("cel.bind", "params", "lib.")):
         assert unfold(text, PARAMS) == text
 
 

@@ -13,7 +13,7 @@ from assay.errors import UsageError
 
 if TYPE_CHECKING:
     from assay.model.controls import Control, Pack
-    from assay.model.rules import Rule
+    from assay.model.rules import Rule, Shared
 
 
 @click.command(short_help="Explain a rule or a control.")
@@ -64,6 +64,7 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "each": list(rule.each.paths) if rule.each else None,
         "when": rule.when,
         "assert": rule.check,
+        "shared": [{"name": s.name, "takes": s.takes, "means": s.means, "is": s.expression} for s in _shared(rule)],
         "message": rule.message,
         "at": [{"route": entry.route, "when": entry.when} for entry in rule.at],
         "params": {p.name: {"type": p.type, "default": p.default, "source": p.source} for p in rule.params},
@@ -95,6 +96,8 @@ def explain_rule(rule: Rule) -> None:
     if rule.when:
         _paragraph("When", rule.when)
     _paragraph("Passes if", rule.check)
+    for used in _shared(rule):
+        _paragraph("With", f"lib.{used.name}({', '.join(used.takes)}), {used.means}: {used.expression}")
     _paragraph("Blames", ", then ".join(e.route + (f" (if {e.when})" if e.when else "") for e in rule.at))
     for param in rule.params:
         shared = f" (--param {param.shared}=...)" if param.shared else ""
@@ -109,6 +112,14 @@ def explain_rule(rule: Rule) -> None:
     if rule.aliases:
         _paragraph("Also", ", ".join(rule.aliases))
     _examples(read_examples(rule.file))
+
+
+def _shared(rule: Rule) -> list[Shared]:
+    """The shared expressions that a rule uses, each once."""
+    from assay.engine.unfold import shared_names
+
+    texts = (rule.when, rule.check, rule.message, *(entry.when for entry in rule.at))
+    return [rule.shared[name] for name in dict.fromkeys(name for text in texts for name in shared_names(text))]
 
 
 def _examples(examples: dict[str, list[Any]]) -> None:

@@ -127,21 +127,21 @@ def _touched(folders: list[Path]) -> bool:
 
 def _test(folders: list[Path], form: str) -> int:
     from assay.engine.examples import run_examples
-    from assay.engine.load import read_rule
-    from assay.engine.validate import validate_policy
+    from assay.engine.load import read_rules
+    from assay.shipped import shipped
 
     files = [path for top in folders for path in ([top] if top.is_file() else sorted(top.rglob("*.yaml")))]
-    rule_files = [path for path in files if "assert" in validate_policy(path)]
-    if not rule_files:
+    rules = read_rules(files, shipped("policies"))
+    if not rules:
         raise UsageError(f"there is no rule in {folders[0]}", todo="`assay rules new ID` starts one")
-    results = [result for path in rule_files for result in run_examples(read_rule(path))]
+    results = [result for rule in rules for result in run_examples(rule)]
     wrong = [result for result in results if not result.ok]
     if form == "json":
         echo_json([{"rule": r.rule, "example": r.name, "ok": r.ok, "problem": r.problem} for r in results])
     else:
         for result in wrong:
             click.echo(f"{result.rule}: {result.name}: {result.problem}")
-        click.echo(f"{len(rule_files)} rules, {len(results)} examples, {len(wrong)} wrong")
+        click.echo(f"{len(rules)} rules, {len(results)} examples, {len(wrong)} wrong")
     return Exit.FINDINGS if wrong else Exit.OK
 
 
@@ -163,9 +163,9 @@ def new(rule_id: str, folder: Path) -> None:
 
 
 @rules.command("schema")
-@click.argument("kind", type=click.Choice(["rule", "pack"]), default="rule")
+@click.argument("kind", type=click.Choice(["rule", "pack", "lib"]), default="rule")
 def print_schema(kind: str) -> None:
-    """Print the JSON Schema of rules or packs, for editors."""
+    """Print the JSON Schema of rules, packs or shared expressions, for editors."""
     from assay.engine.validate import schema
 
     echo_json(schema(kind))

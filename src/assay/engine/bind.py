@@ -10,7 +10,7 @@ import yaml
 
 from assay.engine.load import Library, nearest
 from assay.errors import UsageError
-from assay.model.rules import Binding, Param, Rule
+from assay.model.rules import Binding, Param, Rule, minor_of
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -18,6 +18,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "number": (int, float),
     "boolean": (bool,),
     "strings": (list,),
+    "kubernetes-version": (str,),
 }
 
 
@@ -103,4 +104,9 @@ def _typed(value: Any, param: Param, name: str) -> Any:
     right = isinstance(value, _TYPES[param.type]) and (param.type == "boolean" or not isinstance(value, bool))
     if not right:
         raise UsageError(f"the parameter {name!r} must be of type {param.type}, not {type(value).__name__}")
+    if param.type == "kubernetes-version":
+        try:
+            minor_of(value)
+        except ValueError as problem:
+            raise UsageError(f"the parameter {name!r}: {problem}", todo="write it as v1.24, or latest") from None
     return value

@@ -64,6 +64,7 @@ class Judge:
         """Conditions of places that broke: no verdict depends on them, but the tests of a rule do."""
         self._by_kind: dict[str, list[int]] = {}
         self._guarded = {binding.rule.id: _guarded(binding.rule) for binding in bindings}
+        self._unset = {id(binding): binding.unset for binding in bindings}
         self._programs: dict[tuple[int, str], Program] = {}
 
     def judge(self, world: World, facts: Facts, note: Callable[[], None] = lambda: None) -> Judged:
@@ -113,6 +114,9 @@ class Judge:
             return Verdict.NOT_ASSESSED, unknown
         decided = self._evaluate(binding, self._guarded[rule.id], item)
         if decided is True or decided is False:
+            unset = self._unset[id(binding)]
+            if unset:
+                return Verdict.NOT_ASSESSED, f"the parameter {unset} is not set (--param, or `params:` in assay.yaml)"
             verdict = Verdict.PASS if decided else Verdict.FAIL
             doubt = subject.doubt(rule, verdict)
             return (Verdict.NOT_ASSESSED, doubt) if doubt else (verdict, "")
@@ -131,7 +135,7 @@ class Judge:
         program = self._programs.get(key)
         if program is None:
             try:
-                program = self._runtime.program(unfold(expression, binding.params))
+                program = self._runtime.program(unfold(expression, binding.literals, binding.rule.shared))
             except UnfoldError as problem:
                 return Failed(str(problem))
             self._programs[key] = program

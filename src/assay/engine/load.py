@@ -6,16 +6,16 @@ against the JSON Schemas first, so that every mistake has a file and a line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from assay.engine.parsed import parse, parse_all
+from assay.engine.parsed import parse_all
 from assay.engine.validate import validate_policy
 from assay.errors import PolicyError
 from assay.model.controls import Assessability, Control, Pack
-from assay.model.rules import At, Each, Param, Rule, Tie
+from assay.model.rules import At, Each, Param, Rule, Shared, Tie
 from assay.model.verdicts import Severity
 
 
@@ -64,26 +64,52 @@ def load_library(shipped: Path, own: Iterable[Path] = ()) -> Library:
     """
     rules: dict[str, Rule] = {}
     packs: dict[str, Pack] = {}
-    for path, data in parse_all(_files(shipped)):
-        if "assert" in data:
-            rules[data["id"]] = _rule(data, path)
-        else:
-            packs[data["id"]] = _pack(data)
-    for folder in own:
-        if not folder.exists():
-            raise PolicyError(f"the policy folder {folder} does not exist", todo="correct `policies:` in assay.yaml")
-        for path in _files(folder):
-            data = validate_policy(path)
-            known: dict[str, Any] = packs if "controls" in data and "assert" not in data else rules
-            if data["id"] in known:
-                raise PolicyError(f"the id {data['id']!r} is taken", where=str(path), todo="choose another id")
-            known[data["id"]] = _pack(data) if known is packs else _rule(data, path)
+    shared: dict[str, Shared] = {}
+    for path, data in (*parse_all(_files(shipped)), *_own(own)):
+        if "expressions" in data:
+            _add_shared(shared, data, path)
+            continue
+        known: dict[str, Any] = rules if "assert" in data else packs
+        if data["id"] in known:
+            raise PolicyError(f"the id {data['id']!r} is taken", where=str(path), todo="choose another id")
+        known[data["id"]] = _rule(data, path, shared) if known is rules else _pack(data)
     return Library(rules, {name: _with_ties(pack, rules) for name, pack in packs.items()})
 
 
-def read_rule(path: Path) -> Rule:
-    """Read one rule file, without its examples."""
-    return _rule(parse(path), path)
+def _own(folders: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    for folder in folders:
+        if not folder.exists():
+            raise PolicyError(f"the policy folder {folder} does not exist", todo="correct `policies:` in assay.yaml")
+        for path in _files(folder):
+            yield path, validate_policy(path)
+
+
+def read_rules(files: Iterable[Path], shipped: Path) -> list[Rule]:
+    """Read rule files that nobody has loaded, with the shared expressions among them and the shipped ones.
+
+    Raises:
+        PolicyError: A file that is wrong.
+    """
+    shared: dict[str, Shared] = {}
+    rules = []
+    for path, data in parse_all(_files(shipped / "lib")):
+        _add_shared(shared, data, path)
+    for path in files:
+        data = validate_policy(path)
+        if "expressions" in data and not path.resolve().is_relative_to(shipped):
+            _add_shared(shared, data, path)
+        elif "assert" in data:
+            rules.append(_rule(data, path, shared))
+    return rules
+
+
+def _add_shared(shared: dict[str, Shared], data: dict[str, Any], path: Path) -> None:
+    for entry in data["expressions"]:
+        if entry["name"] in shared:
+            raise PolicyError(
+                f"the shared expression {entry['name']!r} is taken", where=str(path), todo="choose another name"
+            )
+        shared[entry["name"]] = Shared(entry["name"], tuple(entry["takes"]), entry["means"], entry["is"])
 
 
 def read_examples(path: Path) -> dict[str, list[Any]]:
@@ -98,7 +124,7 @@ def _files(folder: Path) -> Iterator[Path]:
     yield from sorted(path for path in folder.rglob("*.yaml") if path.is_file())
 
 
-def _rule(data: dict[str, Any], path: Path) -> Rule:
+def _rule(data: dict[str, Any], path: Path, shared: Mapping[str, Shared]) -> Rule:
     return Rule(
         id=data["id"],
         title=data["title"],
@@ -122,6 +148,7 @@ def _rule(data: dict[str, Any], path: Path) -> Rule:
         about=data.get("about", ""),
         version=data.get("version", 1),
         file=path,
+        shared=shared,
     )
 
 
@@ -132,7 +159,7 @@ def _each(data: Any) -> Each | None:
 
 
 def _param(name: str, spec: dict[str, Any]) -> Param:
-    return Param(name, spec["type"], spec["default"], spec["source"], spec.get("shared", ""))
+    return Param(name, spec["type"], spec["default"], spec["source"], spec.get("shared", ""), spec.get("needed", False))
 
 
 def _tie(entry: dict[str, Any]) -> Tie:

@@ -1,4 +1,4 @@
-"""Expressions as the runtime gets them: ``cel.bind`` written out, parameters as literals.
+"""Expressions as the runtime gets them: shared ones and ``cel.bind`` written out, parameters as literals.
 
 Seen with cel-expr-python 0.1.3: after an ``exists`` or ``all`` that ends early, a ``cel.bind`` beside it may hold the
 loop's item instead of its own value, without any error. So no bind reaches the runtime. Parameters stand in the
@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from assay.model.rules import Shared
+
 # A text, a name, a number, white space or comment, or one sign. CEL specification, section "Syntax".
 _TOKEN = re.compile(
     r"[rRbB]{0,2}(?:\"\"\".*?\"\"\"|'''.*?'''|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*')"
@@ -23,24 +25,65 @@ _LOOPS = frozenset({"all", "exists", "exists_one", "map", "filter", "optMap", "o
 
 
 class UnfoldError(ValueError):
-    """A ``cel.bind`` that cannot be written out."""
+    """A ``cel.bind`` or a shared expression that cannot be written out."""
 
 
-def unfold(expression: str, params: Mapping[str, Any]) -> str:
-    """An expression without ``cel.bind`` and without the variable ``params``.
+def unfold(expression: str, params: Mapping[str, Any], shared: Mapping[str, Shared] | None = None) -> str:
+    """An expression without ``lib.name(...)``, without ``cel.bind`` and without the variable ``params``.
 
     Raises:
-        UnfoldError: A bind without three arguments, whose name is given another meaning inside it, or a parameter
-            that the rule does not have.
+        UnfoldError: A bind without three arguments, a shared expression that does not exist or gets another number
+            of arguments, a name that is given two meanings, or a parameter that the rule does not have.
     """
-    if "cel.bind" not in expression and "params" not in expression:
+    if not any(word in expression for word in ("cel.bind", "params", "lib.")):
         return expression
-    return "".join(_with_params(_binds(_tokens(expression)), params))
+    return "".join(_with_params(_binds(_shared(_tokens(expression), shared or {})), params))
+
+
+def shared_names(expression: str) -> list[str]:
+    """The names of the shared expressions that an expression uses, each once."""
+    tokens = _tokens(expression) if "lib." in expression else []
+    return list(dict.fromkeys(tokens[i + 2] for i in range(len(tokens)) if _is_shared(tokens, i)))
 
 
 def _tokens(expression: str) -> list[str]:
     found = [match[0] for match in _TOKEN.finditer(expression)]
     return [" " if part.isspace() or part.startswith("//") else part for part in found]
+
+
+def _is_shared(tokens: list[str], index: int) -> bool:
+    """Whether ``lib.name(`` starts at an index."""
+    return (
+        tokens[index] == "lib"
+        and tokens[index + 1 : index + 2] == ["."]
+        and tokens[index + 3 : index + 4] == ["("]
+        and not _is_field(tokens, index)
+    )
+
+
+def _shared(tokens: list[str], shared: Mapping[str, Shared]) -> list[str]:
+    """The tokens with each shared expression replaced by what it stands for; arguments stand for its names."""
+    done: list[str] = []
+    position = 0
+    while position < len(tokens):
+        if not _is_shared(tokens, position):
+            done.append(tokens[position])
+            position += 1
+            continue
+        name = tokens[position + 2]
+        known = shared.get(name)
+        if known is None:
+            raise UnfoldError(f"there is no shared expression {name!r}")
+        arguments, position = _arguments(tokens, position + 4)
+        given = [argument for argument in arguments if "".join(argument).strip()]
+        if len(given) != len(known.takes):
+            raise UnfoldError(f"lib.{name} takes {len(known.takes)} arguments, not {len(given)}")
+        values = [["(", *_shared(argument, shared), ")"] for argument in given]
+        # What a shared expression uses itself comes before it in its file, so this ends.
+        earlier = {key: shared[key] for key in list(shared)[: list(shared).index(name)]}
+        body = _shared(_tokens(known.expression), earlier)
+        done += ["(", *_replaced(body, dict(zip(known.takes, values, strict=True))), ")"]
+    return done
 
 
 def _binds(tokens: list[str]) -> list[str]:
@@ -57,7 +100,7 @@ def _binds(tokens: list[str]) -> list[str]:
             raise UnfoldError("cel.bind takes a name, a value and a body")
         name = "".join(arguments[0]).strip()
         value = ["(", *_binds(arguments[1]), ")"]
-        done += ["(", *_replaced(_binds(arguments[2]), name, value), ")"]
+        done += ["(", *_replaced(_binds(arguments[2]), {name: value}), ")"]
     return done
 
 
@@ -77,19 +120,28 @@ def _arguments(tokens: list[str], start: int) -> tuple[list[list[str]], int]:
             arguments.append([])
         else:
             arguments[-1].append(part)
-    raise UnfoldError("cel.bind is not closed")
+    raise UnfoldError("a bracket is not closed")
 
 
-def _replaced(tokens: list[str], name: str, value: list[str]) -> list[str]:
+def _replaced(tokens: list[str], values: Mapping[str, list[str]]) -> list[str]:
+    """The tokens with values for names. A loop inside must not give a name, or one in a value, another meaning."""
+    inside = {part for index, part in enumerate(tokens) if _declares(tokens, index)}
+    for name, value in values.items():
+        for clash in inside & {name, *_free(value)}:
+            raise UnfoldError(f"a loop gives {clash!r} another meaning: choose another name")
     done: list[str] = []
     for index, part in enumerate(tokens):
-        if part != name or _is_field(tokens, index):
+        if part in values and not _is_field(tokens, index):
+            done += values[part]
+        else:
             done.append(part)
-            continue
-        if _declares(tokens, index):
-            raise UnfoldError(f"a loop inside cel.bind gives {name!r} another meaning: choose another name")
-        done += value
     return done
+
+
+def _free(tokens: list[str]) -> set[str]:
+    """The names in a value that mean something outside of it."""
+    names = {part for index, part in enumerate(tokens) if part.isidentifier() and not _is_field(tokens, index)}
+    return names - {part for index, part in enumerate(tokens) if _declares(tokens, index)}
 
 
 def _before(tokens: list[str], index: int) -> int:

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 @cache
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema ``rule``, ``pack`` or ``config`` that ships with Assay."""
+    """The JSON Schema ``rule``, ``pack``, ``lib`` or ``config`` that ships with Assay."""
     text = files("assay").joinpath("engine", "schemas", f"{name}.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
 
 def validate_policy(path: Path) -> dict[str, Any]:
-    """Read one rule or pack file of a user.
+    """Read one file of a policy folder: a rule, a pack or shared expressions.
 
     Raises:
         PolicyError: The file is no YAML, holds something else, or breaks its schema; the first mistake counts.
     """
-    data = validated(path, "rule" if _looks_like_rule(path) else "pack")
+    data = validated(path, _kind_of(path))
     if "assert" in data and data["id"] != path.stem:
         raise PolicyError(
             f"the rule {data['id']!r} must stand in a file of its own name",
@@ -39,10 +39,12 @@ def validate_policy(path: Path) -> dict[str, Any]:
     return data
 
 
-def _looks_like_rule(path: Path) -> bool:
+def _kind_of(path: Path) -> str:
     documents = read_file(path)[1]
     value = None if not documents or isinstance(documents[0], Problem) else documents[0].value
-    return not isinstance(value, dict) or "controls" not in value or "assert" in value or "match" in value
+    if not isinstance(value, dict) or "assert" in value or "match" in value:
+        return "rule"
+    return "lib" if "expressions" in value else "pack" if "controls" in value else "rule"
 
 
 def validated(path: Path, kind: str) -> dict[str, Any]:

@@ -6,14 +6,28 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from assay.model.verdicts import Severity
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """An expression of ``policies/lib/`` that rules call as ``lib.name(arguments)``; ``means`` says what it decides."""
+
+    name: str
+    takes: tuple[str, ...]
+    means: str
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
 class Param:
-    """A parameter of a rule: ``type`` is one of string, integer, number, boolean, strings."""
+    """A parameter of a rule: ``type`` is one of string, integer, number, boolean, strings, kubernetes-version.
+
+    A kubernetes-version is written ``v1.24`` or ``latest``; expressions see its minor as an integer.
+    """
 
     name: str
     type: str
@@ -21,6 +35,26 @@ class Param:
     source: str
     shared: str = ""
     """The name under which ``--param NAME=VALUE`` sets it for every rule that shares it."""
+    needed: bool = False
+    """Nobody but the user can know the value: while it is empty, what the rule applies to is not assessed."""
+
+
+NEWEST_MINOR = 37
+"""The Kubernetes minor that schemas, Pod Security and rules mean by ``latest`` (Kubernetes 1.37)."""
+
+
+def minor_of(version: str) -> int:
+    """The minor of ``v1.24`` (24) or of ``latest`` (:data:`NEWEST_MINOR`).
+
+    Raises:
+        ValueError: The text is neither, or names a minor that is newer than the newest known.
+    """
+    if version == "latest":
+        return NEWEST_MINOR
+    number = version.removeprefix("v1.")
+    if not version.startswith("v1.") or not number.isdecimal() or int(number) > NEWEST_MINOR:
+        raise ValueError(f"{version!r} is no Kubernetes version from v1.0 to v1.{NEWEST_MINOR} and not latest")
+    return int(number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +114,8 @@ class Rule:
     about: str
     version: int
     file: Path
+    shared: Mapping[str, Shared] = field(default_factory=dict)
+    """Every shared expression that there is, by name: those that the rule's own may call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +130,20 @@ class Binding:
     params: dict[str, Any]
     controls: tuple[tuple[str, str], ...] = ()
     name: str = ""
+
+    @property
+    def literals(self) -> dict[str, Any]:
+        """The values as expressions see them: of a Kubernetes version its minor."""
+        versions = {param.name for param in self.rule.params if param.type == "kubernetes-version"}
+        return {name: minor_of(value) if name in versions else value for name, value in self.params.items()}
+
+    @property
+    def unset(self) -> str:
+        """The parameter that the user must set before the rule can decide, as ``--param`` calls it; else empty."""
+        for param in self.rule.params:
+            if param.needed and not self.params[param.name]:
+                return param.shared or f"{self.rule.id}.{param.name}"
+        return ""
 
     @property
     def packs(self) -> tuple[str, ...]:
