@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cel_expr_python import cel
 
-VARIABLES = ("object", "pod", "podMetadata", "params", "facts", "containerType", "key")
+VARIABLES = ("object", "pod", "podMetadata", "params", "facts", "containerType", "key", "now")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlsplit
 
-from assay.engine.schedules import cron_gap_hours, duration_days, is_cron, is_duration
+from assay.engine.schedules import cron_gap_hours, duration_days, is_cron, is_duration, is_time, time_days
 from assay.redact import PLACEHOLDER
 
 # Kubernetes apimachinery, resource.Quantity: binary and decimal suffixes, or a decimal exponent.
@@ -190,6 +190,8 @@ FUNCTIONS: tuple[Entry, ...] = (
     ("isQuantity", "BOOL", ("DYN",), False, is_quantity),
     ("duration.days", "DOUBLE", ("STRING",), False, duration_days),
     ("duration.valid", "BOOL", ("DYN",), False, is_duration),
+    ("time.days", "DOUBLE", ("STRING",), False, time_days),
+    ("time.valid", "BOOL", ("DYN",), False, is_time),
     ("cron.interval", "DOUBLE", ("STRING",), False, cron_gap_hours),
     ("cron.valid", "BOOL", ("DYN",), False, is_cron),
     ("isIP", "BOOL", ("STRING",), False, is_ip),

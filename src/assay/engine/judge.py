@@ -81,7 +81,7 @@ class Judge:
         indexes = self._candidates(obj.group_kind)
         if not indexes:
             return
-        subject = _Subject(obj, facts)
+        subject = _Subject(obj, facts, world.clock)
         for number in indexes:
             binding = self._bindings[number]
             controls = tuple(c for c in binding.controls if self._in_scope(obj, c[0]))
@@ -230,12 +230,12 @@ class Judge:
 class _Subject:
     """One object with what rules see of it, computed once for all of them."""
 
-    def __init__(self, obj: KubeObject, facts: Facts) -> None:
+    def __init__(self, obj: KubeObject, facts: Facts, clock: str) -> None:
         self.obj = obj
         self.view: PodView | None = pod_view(obj)
         self._facts = facts
         self._items: dict[Each | None, list[_Item]] = {}
-        self._base: dict[str, Any] = {"object": obj.body}
+        self._base: dict[str, Any] = {"object": obj.body, "now": clock}
         if self.view is not None:
             self._base |= {"pod": self.view.spec, "podMetadata": self.view.metadata}
 

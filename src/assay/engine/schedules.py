@@ -146,3 +146,18 @@ def _number(text: str, names: dict[str, int] | None) -> int:
     if not text.isdecimal():
         raise ValueError("no cron schedule")
     return int(text)
+
+
+def is_time(value: Any) -> bool:
+    """Whether :func:`time_days` can read a value."""
+    try:
+        time_days(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def time_days(value: str) -> float:
+    """A date (``2026-03-01``) or a time (RFC 3339, UTC where it names no offset) as days since 1970-01-01 UTC."""
+    moment = datetime.fromisoformat(value)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() / 86400
