@@ -146,7 +146,9 @@ class Composer:
         item = self._anchors.get(event.anchor)
         if item is None and event.anchor not in self._anchors:
             todo = "correct the name, or put the value in quotes if it only begins with '*'"
-            raise problems.FaultError(offset, "an alias names an anchor that is not set before it", todo)
+            raise problems.FaultError(
+                offset, "an alias names an anchor that is not set before it", todo, unreadable=True
+            )
         if item is _OPEN or frame is None:
             raise problems.FaultError(offset, "an anchor contains itself", "write the value out")
         count, weight, height = self._measure(item)

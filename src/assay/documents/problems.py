@@ -15,30 +15,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in one document: where (from 1), what, and what to do about it."""
+    """One thing wrong in one document: where (from 1), what, and what to do about it.
+
+    ``unreadable`` says that no YAML parser would read it either. Anything else, such as a limit of ours or a key that
+    is there twice, may hide an object that Kubernetes would take.
+    """
 
     line: int
     column: int
     what: str
     todo: str
+    unreadable: bool = False
 
 
 class FaultError(Exception):
     """Why a document cannot be read. ``offset`` counts characters from the start of the document.
 
-    ``spent`` is set where the limit of the whole text is reached, so that nothing after it is read either.
+    ``spent`` is set where the limit of the whole text is reached, so that nothing after it is read either;
+    ``unreadable`` as in :class:`Problem`.
     """
 
-    def __init__(self, offset: int, what: str, todo: str, *, spent: bool = False) -> None:
+    def __init__(self, offset: int, what: str, todo: str, *, spent: bool = False, unreadable: bool = False) -> None:
         super().__init__(what)
         self.offset = offset
         self.what = what
         self.todo = todo
         self.spent = spent
+        self.unreadable = unreadable
 
     def problem(self, lines: Lines, start: int) -> Problem:
         """The same with line and column, for a document that begins at ``start``."""
-        return Problem(*lines.place(start + self.offset), self.what, self.todo)
+        return Problem(*lines.place(start + self.offset), self.what, self.todo, self.unreadable)
 
 
 @cache
@@ -110,6 +117,12 @@ _PLAIN: tuple[tuple[str, str, str, bool], ...] = (
 
 def from_yaml(error: yaml.YAMLError, text: str) -> FaultError:
     """The plain words for an error of libyaml about ``text``."""
+    fault = _in_words(error, text)
+    fault.unreadable = True
+    return fault
+
+
+def _in_words(error: yaml.YAMLError, text: str) -> FaultError:
     if not isinstance(error, yaml.MarkedYAMLError):
         bad = _not_allowed().search(text)
         code = f"U+{ord(bad[0]):04X}" if bad else "unknown"
@@ -137,7 +150,7 @@ def looks_like_template(text: str, offset: int) -> bool:
 def template(offset: int) -> FaultError:
     """The fault of a text that must be rendered before it is YAML."""
     what = "this looks like a template and not like YAML"
-    return FaultError(offset, what, "render it first, or name it as a template in the project file")
+    return FaultError(offset, what, "render it first, or name it as a template in the project file", unreadable=True)
 
 
 def _bad_start(text: str, offset: int) -> FaultError:

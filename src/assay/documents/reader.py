@@ -98,7 +98,7 @@ def read_file(path: Path) -> tuple[str, list[Document | Problem]]:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             kind = "a directory" if stat.S_ISDIR(status.st_mode) else "no regular file"
-            return "", [Problem(1, 1, f"this is {kind}", "name a file")]
+            return "", [Problem(1, 1, f"this is {kind}", "name a file", unreadable=True)]
         if status.st_size > limits.BYTES:
             what = f"the file is larger than {limits.BYTES // 1024 // 1024} MB"
             return "", [Problem(1, 1, what, "split the file")]

@@ -148,11 +148,15 @@ def _excerpt(place: dict[str, Any], style: _Style) -> Iterator[str]:
 
 
 def _broken(form: Form, style: _Style) -> Iterator[str]:
+    broken: dict[tuple[str, str], list[str]] = {}
     for finding in grouped(entry for entry in form["findings"] if entry["verdict"] == "error"):
         place = finding["places"][0]
-        heading = style.paint("rule error", "error")
-        yield f"{heading} {finding['rule']} on {object_name(finding)} ({place['file']}:{place['line']})"
-        yield f"     {finding['reason']}"
+        where = f"{object_name(finding)} ({place['file']}:{place['line']})"
+        broken.setdefault((where, finding["reason"]), []).append(finding["rule"])
+    for (where, reason), rules in broken.items():
+        yield f"{style.paint('rule error', 'error')} {where}: {reason}"
+        names = f"{_count(len(rules), 'rule')}: {', '.join(rules)}"
+        yield from (f"     {line}" for line in textwrap.wrap(names, max(style.width - 5, 30), break_on_hyphens=False))
     unread: dict[tuple[str, str, str], set[str]] = {}
     for entry in form["unread"]:
         where = entry["source"] if not entry["place"] else f"{entry['place']['file']}:{entry['place']['line']}"
@@ -174,7 +178,8 @@ def _unassessed(form: Form, style: _Style) -> Iterator[str]:
     yield style.paint(f"Not assessed: {_count(len(found), 'verdict')}", "not assessed")
     for (rule, reason), count in sorted(Counter((entry["rule"], entry["reason"]) for entry in found).items()):
         yield f"  {rule} ({count}): {reason}"
-    yield "  Say what the sources show completely with `complete:` in assay.yaml, or once with --assume-complete."
+    if any("was not seen" in entry["reason"] for entry in found):
+        yield "  Say what the sources show completely with `complete:` in assay.yaml, or once with --assume-complete."
     yield ""
 
 

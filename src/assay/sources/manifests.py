@@ -80,14 +80,14 @@ def batch_of(
 
     Args:
         origin: Makes the origin of an object from the index of its document and its route in it.
-        quiet: What is no YAML is only a warning, because nobody named the file.
+        quiet: What no YAML parser would read is only a warning, because nobody named the file.
     """
     batch = Batch()
     for document in documents:
         if isinstance(document, Problem):
             place = Place(source, document.line, document.column, document.line, document.column + 1, Role.TEMPLATE)
             message = f"{document.what}; {document.todo}" if document.todo else document.what
-            if quiet:
+            if quiet and document.unreadable:
                 batch.warned.append(Warned(f"not read: {message}", place))
             else:
                 batch.unread.append(Unread(source, document.what, place, todo=document.todo))
