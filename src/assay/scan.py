@@ -19,13 +19,16 @@ from assay.facts import Facts
 from assay.inventory import build_world, read_world
 from assay.model.controls import ControlResult, Pack
 from assay.model.objects import Warned, World
+from assay.model.origin import Place, Role
 from assay.model.rules import Binding
 from assay.model.run import Run
 from assay.model.verdicts import Finding, Verdict
+from assay.model.waivers import Waiver, WaiverState
 from assay.project import Environment, Project
 from assay.rollup import Rollup
 from assay.scopes import Scopes
 from assay.sources.interface import Source
+from assay.waivers import Waivers
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ def scan(
     sources: Sequence[Source],
     excerpts: Excerpts,
     progress: Callable[[str], None] = lambda _message: None,
+    waivers: Sequence[Waiver] = (),
 ) -> Run:
     """Read every world, judge it and answer the controls.
 
@@ -75,7 +79,8 @@ def scan(
     started = settings.clock or _now()
     packs = tuple(library.pack(name) for name in settings.packs)
     scopes = Scopes(project, packs)
-    reader = _Reader(settings, project, library, sources, scopes)
+    exceptions = Waivers(waivers)
+    reader = _Reader(settings, project, library, sources, scopes, exceptions)
     results = [reader.judge(name, started, progress) for name in settings.environments]
     progress("")
     if not any(result.world.objects or result.world.unread for result in results):
@@ -104,8 +109,13 @@ def scan(
         counts=_counts(results),
         objects=tuple(entry for result in results for entry in _objects(result)),
         controls=tuple(controls),
-        warnings=tuple(dict.fromkeys((*_empty(settings, sources, results), *_warned(results)))),
+        warnings=tuple(
+            dict.fromkeys(
+                (*_empty(settings, sources, results), *_unused(settings, results, exceptions), *_warned(results))
+            )
+        ),
         unread=tuple(unread),
+        waivers=tuple(exceptions.states()),
         skipped=max(result.skipped for result in results),
         undeclared_scopes=scopes.undeclared,
         renderers={name: version for source in sources for name, version in source.renderers().items()},
@@ -121,6 +131,7 @@ class _Reader:
     library: Library
     sources: Sequence[Source]
     scopes: Scopes
+    waivers: Waivers
 
     def judge(self, name: str, clock: str, progress: Callable[[str], None]) -> _Judged:
         """Read and judge one world."""
@@ -143,7 +154,8 @@ class _Reader:
             if done % 100 == 1:
                 progress(f"judging {name}: {done} of {len(world.objects)} objects")
 
-        judged = Judge(bindings, in_scope, everything=self.settings.everything).judge(world, Facts(world), note)
+        judge = Judge(bindings, in_scope, self.waivers.finder(world.clock), everything=self.settings.everything)
+        judged = judge.judge(world, Facts(world), note)
         return _Judged(world, bindings, judged, in_scope, warned, batch.skipped)
 
 
@@ -160,6 +172,20 @@ def _empty(settings: Settings, sources: Iterable[Source], results: Iterable[_Jud
     for name in settings.asked:
         if name not in held:
             yield Warned(f"{name} was named and holds no Kubernetes object", incomplete=True)
+
+
+def _unused(settings: Settings, results: Sequence[_Judged], waivers: Waivers) -> Iterator[Warned]:
+    """The waivers that answered for nothing, where everything that they could be about was judged."""
+    if settings.asked:
+        return
+    rules = {binding.rule.id for result in results for binding in result.bindings}
+    worlds = {result.world.name for result in results}
+    for waiver, state, _ in waivers.states():
+        if state is WaiverState.UNUSED and waiver.rule in rules and worlds.issuperset(waiver.environments):
+            place = Place(waiver.file, waiver.line, 1, waiver.line, 1, Role.TEMPLATE)
+            yield Warned(
+                f"the waiver of {waiver.rule} matches no failure: remove it, or correct what it selects", place
+            )
 
 
 def _now() -> str:

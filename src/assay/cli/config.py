@@ -13,8 +13,9 @@ def config() -> None:
 
 
 @config.command("schema")
-def print_schema() -> None:
-    """Print the JSON Schema of assay.yaml, for editors."""
+@click.argument("file", type=click.Choice(["project", "waivers"]), default="project")
+def print_schema(file: str) -> None:
+    """Print the JSON Schema of assay.yaml (project) or assay-waivers.yaml (waivers), for editors."""
     from assay.engine.validate import schema
 
-    echo_json(schema("config"))
+    echo_json(schema("config" if file == "project" else file))

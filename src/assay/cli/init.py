@@ -31,7 +31,7 @@ def init(folder: Path, force: bool) -> None:
     environments = sorted(set().union(*(source.environments() for source in sources)))
     tops = _tops(sources)
     file.write_text(_text(tops, environments), encoding="utf-8")
-    click.echo(f"wrote {file}: {len(sources)} files in {len(tops)} places, environments: {_words(environments)}")
+    click.echo(f"wrote {file}: {len(sources)} files in {', '.join(tops)}; environments: {_words(environments)}")
     click.echo("next: assay scan" + (f" --env {environments[0]}" if environments else ""))
 
 

@@ -144,7 +144,8 @@ def _run(options: _Options, wiring: Wiring) -> Run:
         asked=tuple(dict.fromkeys(map(wiring.paths.name, options.paths))),
     )
     excerpts = Excerpts(wiring.paths, wiring.masker)
-    run = run_scan(settings, project, wiring.library(), sources, excerpts, _progress)
+    library = wiring.library()
+    run = run_scan(settings, project, library, sources, excerpts, _progress, wiring.waivers(library))
     if options.changed:
         changed = changed_files(wiring.paths.root)
         run = replace(run, findings=shown(run.findings, changed, sources), shown_only=tuple(sorted(changed.files)))

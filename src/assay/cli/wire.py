@@ -18,6 +18,7 @@ from assay.sources.manifests import ManifestFile
 from assay.sources.paths import Paths
 
 if TYPE_CHECKING:
+    from assay.model.waivers import Waiver
     from assay.rendering.jinja import Renderer
 
 DEFAULT_WORLD = "default"
@@ -41,6 +42,19 @@ class Wiring:
             PolicyError: A policy of the project is wrong.
         """
         return load_library(shipped("policies"), self.project.policies)
+
+    def waivers(self, library: Library) -> tuple[Waiver, ...]:
+        """The waivers beside the project file, or in the working directory where there is none.
+
+        Raises:
+            UsageError: The file is wrong.
+        """
+        path = (self.project.file.parent if self.project.file else Path.cwd()) / "assay-waivers.yaml"
+        if not path.is_file():
+            return ()
+        from assay.waivers import load_waivers
+
+        return load_waivers(path, self.paths.name(path), library)
 
     def sources(self, named: Sequence[Path]) -> list[Source]:
         """What to read: the paths that were named, else the sources of the project, else the working directory.

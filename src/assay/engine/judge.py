@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from assay.engine.blame import blame, digest, evidence_of, fingerprint, item_name
@@ -19,9 +19,17 @@ if TYPE_CHECKING:
     from assay.model.objects import KubeObject, Unread, World
     from assay.model.origin import Route
     from assay.model.rules import Binding, Each, Rule
+    from assay.model.waivers import Waiver
 
 InScope = Callable[["KubeObject", str], bool]
 """Whether an object is in the scope that a pack declares."""
+
+Waive = Callable[[Finding, "KubeObject"], "Waiver | None"]
+"""The waiver that matches a failure, expired or not."""
+
+
+def _nothing(_finding: Finding, _obj: KubeObject) -> None:
+    return None
 
 
 @dataclass(slots=True)
@@ -55,9 +63,12 @@ class Judge:
         everything: Keep passes and what does not apply as findings too.
     """
 
-    def __init__(self, bindings: list[Binding], in_scope: InScope, *, everything: bool = False) -> None:
+    def __init__(
+        self, bindings: list[Binding], in_scope: InScope, waive: Waive = _nothing, *, everything: bool = False
+    ) -> None:
         self._bindings = bindings
         self._in_scope = in_scope
+        self._waive = waive
         self._everything = everything
         self._runtime = Runtime({b.rule.each.name for b in bindings if b.rule.each} - {"container"})
         self.faults: list[str] = []
@@ -90,13 +101,24 @@ class Judge:
             verdicts = []
             for item in subject.items(binding.rule.each):
                 verdict, reason = self._verdict(binding, item, subject)
-                verdicts.append(verdict)
                 if self._everything or verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE):
-                    judged.findings.append(self._finding(world, binding, controls, subject, item, verdict, reason))
+                    found = self._finding(world, binding, controls, subject, item, verdict, reason)
+                    found = self._waived(found, obj, world) if verdict is Verdict.FAIL else found
+                    judged.findings.append(found)
+                    verdict = found.verdict
+                verdicts.append(verdict)
             judged.counts[binding.rule.id].update(verdicts or [Verdict.NOT_APPLICABLE])
             overall = worst(verdicts)
             if overall is not Verdict.NOT_APPLICABLE:
                 judged.tallies.append(Tally(number, index, overall))
+
+    def _waived(self, finding: Finding, obj: KubeObject, world: World) -> Finding:
+        """A failure with its waiver: waived, or still a failure if the waiver has expired."""
+        waiver = self._waive(finding, obj)
+        if waiver is None:
+            return finding
+        verdict = Verdict.FAIL if waiver.expired(world.clock) else Verdict.WAIVED
+        return replace(finding, verdict=verdict, waiver=waiver)
 
     def _candidates(self, group_kind: str) -> list[int]:
         found = self._by_kind.get(group_kind)

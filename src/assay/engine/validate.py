@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_SCHEMA_OF = {"config": "config schema", "waivers": "config schema waivers"}
+
+
 @cache
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema ``rule``, ``pack``, ``lib`` or ``config`` that ships with Assay."""
+    """The JSON Schema ``rule``, ``pack``, ``lib``, ``config`` or ``waivers`` that ships with Assay."""
     text = files("assay").joinpath("engine", "schemas", f"{name}.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
@@ -74,7 +77,7 @@ def _check(value: Any, kind: str, path: Path, locator: Locator) -> None:
     route = tuple(error.absolute_path)
     what, todo = (
         error.message,
-        f"`assay {'config' if kind == 'config' else 'rules'} schema` prints what is allowed",
+        f"`assay {_SCHEMA_OF.get(kind, 'rules schema')}` prints what is allowed",
     )
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         known = list(error.schema.get("properties", {}))

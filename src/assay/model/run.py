@@ -11,6 +11,7 @@ from assay.model.controls import ControlResult, Pack
 from assay.model.objects import Identity, Unread, Warned, World
 from assay.model.rules import Binding
 from assay.model.verdicts import Finding, Verdict
+from assay.model.waivers import Waiver, WaiverState
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Run:
     controls: tuple[ControlResult, ...]
     warnings: tuple[Warned, ...]
     unread: tuple[tuple[str, Unread], ...]  # (world, what was not seen)
+    waivers: tuple[tuple[Waiver, WaiverState, int], ...] = ()
+    """Each waiver with what became of it and how many failures it answered for."""
     skipped: int = 0
     undeclared_scopes: tuple[str, ...] = ()
     renderers: Mapping[str, str] = field(default_factory=dict)

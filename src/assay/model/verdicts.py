@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from assay.model.objects import Identity, Unread
     from assay.model.origin import Place, Route
+    from assay.model.waivers import Waiver
 
 
 class Verdict(StrEnum):
@@ -80,6 +81,8 @@ class Finding:
     binding: str = ""
     source: str = ""
     fingerprint: str = ""
+    waiver: Waiver | None = None
+    """The waiver that matches a failure; one that has expired changes no verdict."""
 
     def __post_init__(self) -> None:
         if self.verdict is Verdict.FAIL and not self.places:

@@ -12,6 +12,7 @@ from assay.model.origin import Place, format_route
 from assay.model.rules import Rule
 from assay.model.run import Run
 from assay.model.verdicts import Finding, Verdict
+from assay.model.waivers import Waiver
 
 SCHEMA = "assay/v1"
 Form = dict[str, Any]
@@ -38,7 +39,9 @@ def build_form(run: Run, mask: Mask) -> Form:
             {"identity": _identity(identity), "source": source, "world": world, "judged": judged}
             for identity, source, world, judged in run.objects
         ],
-        "waivers": [],
+        "waivers": [
+            {**_waiver(waiver, mask), "state": str(state), "matched": count} for waiver, state, count in run.waivers
+        ],
         "baseline": {"known": 0, "fixed": 0},
         "inventory": [],
         "controls": [_control(result) for result in run.controls],
@@ -111,7 +114,7 @@ def _finding(finding: Finding, unread_ids: dict[tuple[str, Unread], str], mask: 
         "places": [_place(place, mask) for place in finding.places],
         "controls": [{"framework": pack, "id": control} for pack, control in finding.controls],
         "source": finding.source,
-        "waiver": None,
+        "waiver": _waiver(finding.waiver, mask) if finding.waiver else None,
         "baseline": False,
         "fingerprint": finding.fingerprint,
     }
@@ -127,6 +130,18 @@ def masked(value: Any, mask: Mask) -> Any:
     if isinstance(value, dict):
         return {mask(str(key)): masked(item, mask) for key, item in value.items()}
     return [masked(item, mask) for item in value] if isinstance(value, list) else value
+
+
+def _waiver(waiver: Waiver, mask: Mask) -> dict[str, Any]:
+    return {
+        "rule": waiver.rule,
+        "reason": mask(waiver.reason),
+        "owner": waiver.owner,
+        "until": waiver.until,
+        "ticket": waiver.ticket,
+        "file": waiver.file,
+        "line": waiver.line,
+    }
 
 
 def _place(place: Place, mask: Mask) -> dict[str, Any]:

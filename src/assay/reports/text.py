@@ -18,6 +18,7 @@ _COLOURS = {
     "low": "36",
     "fail": "31",
     "pass": "32",
+    "waived": "34",
     "not assessed": "33",
     "error": "1;31",
     "dim": "2",
@@ -57,6 +58,7 @@ def write(form: Form, options: dict[str, Any]) -> str:
     lines += _broken(form, style)
     lines += _warnings(form, style, verbose=bool(options.get("verbose")), quiet=bool(options.get("quiet")))
     if not options.get("quiet"):
+        lines += _waived(form, style)
         lines += _unassessed(form, style)
         lines += _controls(form, style, verbose=bool(options.get("verbose")))
     lines += _close(form, style, options)
@@ -115,6 +117,9 @@ def _finding(
         yield from style.field("place", place.get("note") or f"{place['role']}: the line is not certain")
     for other in related:
         yield from style.field(_ROLES.get(other["role"], other["role"]), _where(other))
+    if finding["waiver"]:
+        waiver = finding["waiver"]
+        yield from style.field("waiver", f"ended on {waiver['until']} ({waiver['owner']}): {waiver['reason']}")
     yield from style.field("fix", rule["fix"])
     if finding["controls"]:
         by_pack: dict[str, list[str]] = {}
@@ -169,6 +174,19 @@ def _broken(form: Form, style: _Style) -> Iterator[str]:
     if unread:
         yield "     What it holds is not assessed."
         yield ""
+
+
+def _waived(form: Form, style: _Style) -> Iterator[str]:
+    found = grouped(entry for entry in form["findings"] if entry["verdict"] == "waived")
+    if not found:
+        return
+    yield style.paint(f"Waived: {_count(len(found), 'failure')}", "waived")
+    for entry in found:
+        waiver, place = entry["waiver"], entry["places"][0]
+        ticket = f", {waiver['ticket']}" if waiver["ticket"] else ""
+        yield f"  {entry['rule']} on {object_name(entry)} ({place['file']}:{place['line']})"
+        yield from style.field("until", f"{waiver['until']}, {waiver['owner']}{ticket}: {waiver['reason']}")
+    yield ""
 
 
 def _unassessed(form: Form, style: _Style) -> Iterator[str]:
