@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format reports wheel-test bench clean
+.PHONY: demo test lint format reports docs wheel-test bench clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/assay scan templates --env production
@@ -29,6 +29,10 @@ format: $(VENV)/.developed
 # The reference reports in reports/, made from templates/ with a fixed clock. CI fails if they differ.
 reports: $(VENV)/.developed
 	$(BIN)/python reports/regenerate.py
+
+# The pages of docs/ that are made from the policies. CI fails if they differ.
+docs: $(VENV)/.developed
+	$(BIN)/python docs/generate.py
 
 # The tests against the built wheel, in an environment of its own.
 wheel-test: $(VENV)/.developed

@@ -82,10 +82,10 @@ def test_what_fails_is_said_and_the_rest_is_printed(assay: Assay, tmp_path: Path
 def test_the_python_interface_renders_as_the_command_does(assay: Assay, tmp_path: Path) -> None:
     with ProductionConfigManager() as manager:
         assert manager.environment == "production"
-        assert manager.templates() == ["postgresql_ha_cluster", "security_hardening"]
-        text = manager.render("postgresql_ha_cluster")
+        assert manager.list_templates() == ["postgresql_ha_cluster", "security_hardening"]
+        text = manager.render_template("postgresql_ha_cluster")
         assert manager.objects("postgresql_ha_cluster", {"backup": {"retention_days": 77}})
-        assert "77d" in manager.render("postgresql_ha_cluster", {"backup": {"retention_days": 77}})
+        assert "77d" in manager.render_template("postgresql_ha_cluster", {"backup": {"retention_days": 77}})
     ran = assay("render", ROOT / "templates/postgresql_ha_cluster", "--env", "production", cwd=tmp_path)
     assert ran.out == text
 
@@ -95,7 +95,7 @@ def test_the_python_interface_says_what_is_wrong(tmp_path: Path) -> None:
     with ProductionConfigManager(tmp_path, environment="staging") as manager:
         assert manager.objects("stack")[0]["metadata"]["name"] == "staging"
         with pytest.raises(UsageError, match="there is no template 'stak'"):
-            manager.render("stak")
+            manager.render_template("stak")
         write(tmp_path, stack__pod_dot_yaml_dot_j2="{{ nobody }}")
         with pytest.raises(RenderError, match="1 variable is not defined"):
-            manager.render("stack")
+            manager.render_template("stack")

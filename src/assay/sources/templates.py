@@ -107,7 +107,7 @@ class JinjaTemplate(Source):
         Raises:
             AssayError: A values file or the template is wrong; nothing of it can be judged.
         """
-        values = self._values(environment)
+        values = self.values(environment)
         for layer in values.layers():
             self._masker.learn_named(layer)
         rendered = self._renderer.render(self._root, self._template, values.data)
@@ -122,7 +122,12 @@ class JinjaTemplate(Source):
         """The display name of a file of the template root."""
         return self._paths.name(self._root / file)
 
-    def _values(self, environment: str) -> Values:
+    def values(self, environment: str) -> Values:
+        """The values of an environment, layer upon layer.
+
+        Raises:
+            AssayError: A values file or an argument is wrong.
+        """
         from assay.rendering.values import ConfigSet, EnvVars, SetArgs, ValuesFile, Variables, load_values
 
         extra = self._given.extra.get(environment, Extra())
