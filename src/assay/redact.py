@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 PLACEHOLDER = "<masked secret>"
+WELL_KNOWN = f"{PLACEHOLDER} (well known)"
+"""Stands for a password that everybody tries first; it says no more than that."""
 
 # The last words of a name that is given to a credential, after lower case and without - _ . and spaces.
 CREDENTIAL_NAMES = (
@@ -21,6 +23,14 @@ CREDENTIAL_NAMES = (
     "clientsecret", "sharedsecret", "signingkey", "encryptionkey", "connectionstring", "dsn", "credential",
     "credentials",
 )  # fmt: skip
+# Passwords that products and charts come with, and those that people type first; in lower case.
+WELL_KNOWN_PASSWORDS = frozenset({
+    "123456", "12345678", "123456789", "admin", "admin123", "administrator", "airflow", "bitnami", "change-me",
+    "changeit", "changeme", "default", "demo", "elastic", "example", "grafana", "guest", "harbor12345", "jenkins",
+    "keycloak", "letmein", "mariadb", "minio", "minio123", "minioadmin", "mongo", "mongodb", "mysql", "oracle",
+    "p@ssw0rd", "pass", "passw0rd", "password", "password1", "password123", "postgres", "prom-operator", "qwerty",
+    "rabbitmq", "redis", "replaceme", "root", "secret", "test", "toor", "user", "welcome",
+})  # fmt: skip
 # More of them where names are chosen by people and not by a schema: variables, flags, keys of a ConfigMap.
 FREE_NAMES = ("secret", "secretkey")
 # Names of custom resource fields that end like a credential and hold the name or key of one.
@@ -154,7 +164,7 @@ class Masker:
             for field in ("data", "stringData"):
                 if isinstance(body.get(field), dict):
                     self.learn(body[field])
-                    cleaned[field] = {key: PLACEHOLDER if value else "" for key, value in body[field].items()}
+                    cleaned[field] = {key: self._secret(key, value) for key, value in body[field].items()}
         if cleaned.get("kind") == "ConfigMap" and isinstance(cleaned.get("data"), dict):
             data = cleaned["data"]
             data.update({key: self._hide(data[key]) for key in data if self._is_free_credential(key)})
@@ -169,6 +179,13 @@ class Masker:
     def learn_named(self, values: Any) -> None:
         """Learn what is named like a credential in values that are no object, such as those of a template."""
         self._value(values)
+
+    def _secret(self, key: str, value: Any) -> str:
+        """What stands for an entry of a Secret: empty ones stay so, and a well-known password is called that."""
+        if not value:
+            return ""
+        forms = {str(value).strip().lower(), _decoded(str(value)).strip().lower()}
+        return WELL_KNOWN if self._is_free_credential(key) and forms & WELL_KNOWN_PASSWORDS else PLACEHOLDER
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, dict):

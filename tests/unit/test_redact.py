@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.redact import PLACEHOLDER, Masker
+from assay.redact import PLACEHOLDER, WELL_KNOWN, Masker
 
 CANARY = "c4n4ry-v4lue"
 
@@ -110,3 +110,19 @@ def test_a_learnt_value_never_comes_through(secret: str, before: str, after: str
     masker.learn(secret)
     masked = masker.mask(before + secret + after)
     assert secret not in masked or secret in PLACEHOLDER
+
+
+@pytest.mark.parametrize(
+    ("field", "key", "value", "shown"),
+    [
+        ("data", "postgres-password", "Y2hhbmdlbWU=", WELL_KNOWN),
+        ("stringData", "GF_SECURITY_ADMIN_PASSWORD", "Prom-Operator", WELL_KNOWN),
+        ("data", "password", "YWRtaW4K", WELL_KNOWN),
+        ("data", "username", "YWRtaW4=", PLACEHOLDER),
+        ("stringData", "password", "k8Zq-not-in-any-list", PLACEHOLDER),
+        ("stringData", "password", "", ""),
+    ],
+)
+def test_a_well_known_password_is_called_that(field: str, key: str, value: str, shown: str) -> None:
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, field: {key: value}}
+    assert Masker().clean(body)[field] == {key: shown}

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from assay.engine.schedules import cron_gap_hours, duration_days, is_cron, is_duration, is_time, time_days
-from assay.redact import PLACEHOLDER
+from assay.redact import PLACEHOLDER, WELL_KNOWN
 
 # Kubernetes apimachinery, resource.Quantity: binary and decimal suffixes, or a decimal exponent.
 _SUFFIXES = {
@@ -182,6 +182,11 @@ def is_secret(value: Any) -> bool:
     return isinstance(value, str) and PLACEHOLDER in value
 
 
+def is_well_known_secret(value: Any) -> bool:
+    """Whether a value of a Secret is a password that products come with or people type first."""
+    return isinstance(value, str) and WELL_KNOWN in value
+
+
 Entry = tuple[str, str, tuple[str, ...], bool, Callable[..., Any]]
 
 # name, result, parameters, called on a value (``text.find(pattern)``), body
@@ -209,4 +214,5 @@ FUNCTIONS: tuple[Entry, ...] = (
     ("yaml.parse", "DYN", ("STRING",), False, yaml_parse),
     ("flags", "DYN", ("DYN",), False, flags),
     ("isSecret", "BOOL", ("DYN",), False, is_secret),
+    ("isWellKnownSecret", "BOOL", ("DYN",), False, is_well_known_secret),
 )
