@@ -136,9 +136,10 @@ class Judge:
             return Verdict.NOT_ASSESSED, unknown
         decided = self._evaluate(binding, self._guarded[rule.id], item)
         if decided is True or decided is False:
-            unset = self._unset[id(binding)]
-            if unset:
-                return Verdict.NOT_ASSESSED, f"the parameter {unset} is not set (--param, or `params:` in assay.yaml)"
+            for name, condition in self._unset[id(binding)]:
+                if self._evaluate(binding, condition, item) is not False:
+                    reason = f"the parameter {name} is not set (--param, or `params:` in assay.yaml)"
+                    return Verdict.NOT_ASSESSED, reason
             verdict = Verdict.PASS if decided else Verdict.FAIL
             doubt = subject.doubt(rule, verdict)
             return (Verdict.NOT_ASSESSED, doubt) if doubt else (verdict, "")

@@ -114,10 +114,7 @@ def _add_shared(shared: dict[str, Shared], data: dict[str, Any], path: Path) -> 
 
 def read_examples(path: Path) -> dict[str, list[Any]]:
     """The examples of a rule: ``pass``, ``fail``, ``not applicable`` and so on, each a list."""
-    import yaml
-
-    found = yaml.safe_load(path.read_text(encoding="utf-8")).get("examples") or {}
-    return {str(key): list(value) for key, value in found.items()}
+    return {key: list(value) for key, value in (validate_policy(path).get("examples") or {}).items()}
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -159,7 +156,11 @@ def _each(data: Any) -> Each | None:
 
 
 def _param(name: str, spec: dict[str, Any]) -> Param:
-    return Param(name, spec["type"], spec["default"], spec["source"], spec.get("shared", ""), spec.get("needed", False))
+    return Param(name, spec["type"], spec["default"], spec["source"], spec.get("shared", ""), _needed(spec.get("needed", "")))
+
+
+def _needed(given: bool | str) -> str:
+    return "true" if given is True else given or ""
 
 
 def _tie(entry: dict[str, Any]) -> Tie:

@@ -35,8 +35,8 @@ class Param:
     source: str
     shared: str = ""
     """The name under which ``--param NAME=VALUE`` sets it for every rule that shares it."""
-    needed: bool = False
-    """Nobody but the user can know the value: while it is empty, what the rule applies to is not assessed."""
+    needed: str = ""
+    """CEL: where the decision hangs on a value that only the user can know. While it is empty, that is not assessed."""
 
 
 NEWEST_MINOR = 37
@@ -138,12 +138,13 @@ class Binding:
         return {name: minor_of(value) if name in versions else value for name, value in self.params.items()}
 
     @property
-    def unset(self) -> str:
-        """The parameter that the user must set before the rule can decide, as ``--param`` calls it; else empty."""
-        for param in self.rule.params:
-            if param.needed and not self.params[param.name]:
-                return param.shared or f"{self.rule.id}.{param.name}"
-        return ""
+    def unset(self) -> tuple[tuple[str, str], ...]:
+        """The parameters that only the user can set and has not, as ``--param`` calls them, with where they count."""
+        return tuple(
+            (param.shared or f"{self.rule.id}.{param.name}", param.needed)
+            for param in self.rule.params
+            if param.needed and not self.params[param.name]
+        )
 
     @property
     def packs(self) -> tuple[str, ...]:
