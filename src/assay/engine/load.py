@@ -156,7 +156,9 @@ def _each(data: Any) -> Each | None:
 
 
 def _param(name: str, spec: dict[str, Any]) -> Param:
-    return Param(name, spec["type"], spec["default"], spec["source"], spec.get("shared", ""), _needed(spec.get("needed", "")))
+    return Param(
+        name, spec["type"], spec["default"], spec["source"], spec.get("shared", ""), _needed(spec.get("needed", ""))
+    )
 
 
 def _needed(given: bool | str) -> str:

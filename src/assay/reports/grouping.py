@@ -9,22 +9,31 @@ SEVERITIES = ("critical", "high", "medium", "low")
 
 
 def grouped(findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Findings with the same fingerprint, verdict, message and primary place joined; ``worlds`` names theirs.
+    """What a person would call one finding, joined: several worlds, or bindings that want other values.
 
-    The places of all are kept, the common primary one first.
+    Rule, object, route, verdict, message and primary place are the same. ``worlds`` names theirs; controls and places
+    of all are kept, the common primary place first.
     """
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for finding in findings:
         first = finding["places"][0] if finding["places"] else {}
         where = (first.get("file"), first.get("line"), first.get("column"))
-        key = (finding["rule"], finding["fingerprint"], finding["verdict"], finding["message"], where)
+        what = finding["object"] or {}
+        name = (what.get("kind"), what.get("namespace"), what.get("name"), finding["route"])
+        key = (finding["rule"], *name, finding["verdict"], finding["message"], where)
         known = found.get(key)
         if known is None:
-            found[key] = {**finding, "worlds": [finding["world"]], "places": list(finding["places"])}
+            found[key] = {**finding, "worlds": [finding["world"]], **_own(finding)}
             continue
         known["worlds"] = list(dict.fromkeys((*known["worlds"], finding["world"])))
-        known["places"] += [place for place in finding["places"] if place not in known["places"]]
+        for field in ("places", "controls"):
+            known[field] += [entry for entry in finding[field] if entry not in known[field]]
     return list(found.values())
+
+
+def _own(finding: dict[str, Any]) -> dict[str, list[Any]]:
+    """Lists that grow while findings are joined, so that the form's own stay as they are."""
+    return {field: list(finding[field]) for field in ("places", "controls")}
 
 
 def failures(form: dict[str, Any]) -> list[dict[str, Any]]:
