@@ -41,7 +41,7 @@ wheel-test: $(VENV)/.developed
 	$(PYTHON) -m venv build/wheel
 	build/wheel/bin/pip install --quiet --upgrade pip
 	build/wheel/bin/pip install --quiet dist/*.whl --group dev
-	cd tests && ../build/wheel/bin/python -m pytest -q -n auto -p no:cacheprovider policies cli templates
+	cd tests && ../build/wheel/bin/python -m pytest -q -n auto -p no:cacheprovider policies cli test_config_templates.py
 
 bench: $(VENV)/.developed
 	$(BIN)/python benchmarks/run

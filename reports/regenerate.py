@@ -22,6 +22,8 @@ def main() -> None:
         work = Path(folder)
         (work / ".git").mkdir()  # the root that paths are relative to
         shutil.copytree(ROOT / "templates", work / "templates")
+        for name in ("assay.yaml", "assay-waivers.yaml"):
+            shutil.copy(ROOT / name, work / name)
         scan(work, "production", ["text"])
         override = work / "templates/postgresql_ha_cluster/production_overrides.yaml"
         text = override.read_text(encoding="utf-8")

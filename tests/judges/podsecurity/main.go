@@ -1,8 +1,8 @@
-// Judges Pods by the Pod Security Standards with the checks of k8s.io/pod-security-admission, which the API server uses.
+// Judges Pods by the Pod Security Standards with the checks of the API server itself: k8s.io/pod-security-admission.
 //
-// It reads one JSON object a line, {"version": "v1.24", "pod": {"metadata": {...}, "spec": {...}}}, and writes one a line:
-// "checks" holds for each check that exists in that version whether it allows the Pod, each judged on its own so that no
-// stricter one hides it; "levels" holds what the evaluator says of the levels baseline and restricted.
+// It reads one JSON object a line, {"version": "v1.24", "pod": {"metadata": {...}, "spec": {...}}}, and writes one a
+// line: "checks" holds for each check that exists in that version whether it allows the Pod and why not, each judged on
+// its own so that no stricter one hides it; "levels" holds whether the levels baseline and restricted allow it.
 package main
 
 import (
@@ -21,9 +21,24 @@ type question struct {
 	Pod     corev1.Pod `json:"pod"`
 }
 
+type verdict struct {
+	Allowed bool   `json:"allowed"`
+	Reason  string `json:"reason"`
+	Detail  string `json:"detail"`
+}
+
 type answer struct {
-	Checks map[policy.CheckID]bool `json:"checks"`
-	Levels map[api.Level]bool      `json:"levels"`
+	Checks map[policy.CheckID]verdict `json:"checks"`
+	Levels map[api.Level]bool         `json:"levels"`
+}
+
+// complete gives volumes without a source the one that the API server gives them before it judges anything.
+func complete(spec *corev1.PodSpec) {
+	for i := range spec.Volumes {
+		if spec.Volumes[i].VolumeSource == (corev1.VolumeSource{}) {
+			spec.Volumes[i].EmptyDir = &corev1.EmptyDirVolumeSource{}
+		}
+	}
 }
 
 func judge(checks []policy.Check, evaluator policy.Evaluator, asked question) answer {
@@ -31,7 +46,9 @@ func judge(checks []policy.Check, evaluator policy.Evaluator, asked question) an
 	if err != nil {
 		log.Fatal(err)
 	}
-	found := answer{map[policy.CheckID]bool{}, map[api.Level]bool{}}
+	metadata, spec := &asked.Pod.ObjectMeta, &asked.Pod.Spec
+	complete(spec)
+	found := answer{map[policy.CheckID]verdict{}, map[api.Level]bool{}}
 	for _, check := range checks {
 		var newest policy.CheckPodFn
 		for _, versioned := range check.Versions {
@@ -40,11 +57,12 @@ func judge(checks []policy.Check, evaluator policy.Evaluator, asked question) an
 			}
 		}
 		if newest != nil {
-			found.Checks[check.ID] = newest(&asked.Pod.ObjectMeta, &asked.Pod.Spec).Allowed
+			result := newest(metadata, spec)
+			found.Checks[check.ID] = verdict{result.Allowed, result.ForbiddenReason, result.ForbiddenDetail}
 		}
 	}
 	for _, level := range []api.Level{api.LevelBaseline, api.LevelRestricted} {
-		results := evaluator.EvaluatePod(api.LevelVersion{Level: level, Version: version}, &asked.Pod.ObjectMeta, &asked.Pod.Spec)
+		results := evaluator.EvaluatePod(api.LevelVersion{Level: level, Version: version}, metadata, spec)
 		found.Levels[level] = policy.AggregateCheckResults(results).Allowed
 	}
 	return found
