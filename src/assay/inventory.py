@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from assay.model.objects import Identity, KubeObject, Unread, Warned, World
 from assay.model.origin import Role
 from assay.sources.interface import Batch, Source
 
 
-def read_world(sources: Iterable[Source], environment: str) -> Batch:
+def read_world(sources: Sequence[Source], environment: str) -> Batch:
     """What all sources give to one environment."""
     batch = Batch()
     for source in sources:

@@ -100,6 +100,17 @@ class Masker:
         self._longest_first = []
         self._masked = {}
 
+    def learnt(self) -> frozenset[str]:
+        """Every form of a value that was learnt so far."""
+        return frozenset(self._known)
+
+    def learn_forms(self, forms: frozenset[str]) -> None:
+        """Take in what another masker has learnt."""
+        if not forms <= self._known:
+            self._known |= forms
+            self._longest_first = []
+            self._masked = {}
+
     def mask(self, text: str) -> str:
         """A text without any learnt value.
 

@@ -115,7 +115,7 @@ def scan(
             )
         ),
         unread=tuple(unread),
-        waivers=tuple(exceptions.states()),
+        waivers=tuple(exceptions.states(_findings(results), started)),
         skipped=max(result.skipped for result in results),
         undeclared_scopes=scopes.undeclared,
         renderers={name: version for source in sources for name, version in source.renderers().items()},
@@ -155,8 +155,13 @@ class _Reader:
                 progress(f"judging {name}: {done} of {len(world.objects)} objects")
 
         judge = Judge(bindings, in_scope, self.waivers.finder(world.clock), everything=self.settings.everything)
-        judged = judge.judge(world, Facts(world), note)
+        apart = all(source.apart for source in self.sources)
+        judged = judge.judge(world, Facts(world), note, apart=apart)
         return _Judged(world, bindings, judged, in_scope, warned, batch.skipped)
+
+
+def _findings(results: Iterable[_Judged]) -> Iterator[Finding]:
+    return (finding for result in results for finding in result.judged.findings)
 
 
 def _warned(results: Iterable[_Judged]) -> Iterator[Warned]:
@@ -180,7 +185,7 @@ def _unused(settings: Settings, results: Sequence[_Judged], waivers: Waivers) ->
         return
     rules = {binding.rule.id for result in results for binding in result.bindings}
     worlds = {result.world.name for result in results}
-    for waiver, state, _ in waivers.states():
+    for waiver, state, _ in waivers.states(_findings(results), results[0].world.clock):
         if state is WaiverState.UNUSED and waiver.rule in rules and worlds.issuperset(waiver.environments):
             place = Place(waiver.file, waiver.line, 1, waiver.line, 1, Role.TEMPLATE)
             yield Warned(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,7 +14,7 @@ from assay.engine.load import Library
 from assay.engine.validate import validated
 from assay.errors import UsageError
 from assay.model.objects import KubeObject
-from assay.model.verdicts import Finding
+from assay.model.verdicts import Finding, Verdict
 from assay.model.waivers import Waiver, WaiverState
 
 
@@ -65,15 +66,13 @@ def _waiver(entry: dict[str, Any], library: Library, file: str, line: int) -> Wa
 
 
 class Waivers:
-    """Finds the waiver of a failure, and remembers which ones were of use."""
+    """Finds the waiver of a failure, and says afterwards which ones were of use."""
 
     def __init__(self, waivers: Sequence[Waiver]) -> None:
         self._by_rule: dict[str, list[Waiver]] = {}
         for waiver in waivers:
             self._by_rule.setdefault(waiver.rule, []).append(waiver)
         self._waivers = waivers
-        self._used: dict[Waiver, int] = {}
-        self._expired: set[Waiver] = set()
 
     def finder(self, clock: str) -> Callable[[Finding, KubeObject], Waiver | None]:
         """The first waiver in the file's order that matches a failure and counts at a time.
@@ -87,19 +86,18 @@ class Waivers:
                 if not _matches(waiver, finding, obj):
                     continue
                 if not waiver.expired(clock):
-                    self._used[waiver] = self._used.get(waiver, 0) + 1
                     return waiver
-                self._expired.add(waiver)
                 over = over or waiver
             return over
 
         return find
 
-    def states(self) -> Iterator[tuple[Waiver, WaiverState, int]]:
-        """Every waiver with its state and how many failures it answered for."""
+    def states(self, findings: Iterable[Finding], clock: str) -> Iterator[tuple[Waiver, WaiverState, int]]:
+        """Every waiver with its state at a time and how many failures it answered for."""
+        used = Counter(finding.waiver for finding in findings if finding.verdict is Verdict.WAIVED)
         for waiver in self._waivers:
-            state = WaiverState.EXPIRED if waiver in self._expired else WaiverState.UNUSED
-            yield waiver, WaiverState.USED if waiver in self._used else state, self._used.get(waiver, 0)
+            state = WaiverState.EXPIRED if waiver.expired(clock) else WaiverState.UNUSED
+            yield waiver, WaiverState.USED if used[waiver] else state, used[waiver]
 
 
 def _matches(waiver: Waiver, finding: Finding, obj: KubeObject) -> bool:

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from assay.errors import RenderError, UsageError
-from assay.templates import ProductionConfigManager
 from tests.cli.stacks import GOOD_POD, jinja_stack, write
 from tests.conftest import ROOT, Assay
 
@@ -77,25 +75,3 @@ def test_what_fails_is_said_and_the_rest_is_printed(assay: Assay, tmp_path: Path
     assert ran.code == 3
     assert "error: stack/bad.yaml.j2:2: 1 variable is not defined: nobody" in ran.err
     assert "name: web" in ran.out
-
-
-def test_the_python_interface_renders_as_the_command_does(assay: Assay, tmp_path: Path) -> None:
-    with ProductionConfigManager() as manager:
-        assert manager.environment == "production"
-        assert manager.list_templates() == ["postgresql_ha_cluster", "security_hardening"]
-        text = manager.render_template("postgresql_ha_cluster")
-        assert manager.objects("postgresql_ha_cluster", {"backup": {"retention_days": 77}})
-        assert "77d" in manager.render_template("postgresql_ha_cluster", {"backup": {"retention_days": 77}})
-    ran = assay("render", ROOT / "templates/postgresql_ha_cluster", "--env", "production", cwd=tmp_path)
-    assert ran.out == text
-
-
-def test_the_python_interface_says_what_is_wrong(tmp_path: Path) -> None:
-    jinja_stack(tmp_path)
-    with ProductionConfigManager(tmp_path, environment="staging") as manager:
-        assert manager.objects("stack")[0]["metadata"]["name"] == "staging"
-        with pytest.raises(UsageError, match="there is no template 'stak'"):
-            manager.render_template("stak")
-        write(tmp_path, stack__pod_dot_yaml_dot_j2="{{ nobody }}")
-        with pytest.raises(RenderError, match="1 variable is not defined"):
-            manager.render_template("stack")

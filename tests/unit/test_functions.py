@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from assay.engine.cel import Failed, Runtime
 from assay.engine.functions import quantity, semver_compare
+from assay.engine.personal import personal_records
 from assay.engine.schedules import cron_gap_hours, duration_days
 
 
@@ -132,3 +133,28 @@ def test_durations_agree_over_their_units(days: int) -> None:
 @given(st.integers(0, 59), st.integers(0, 23))
 def test_every_daily_schedule_runs_each_day(minute: int, hour: int) -> None:
     assert cron_gap_hours(f"{minute} {hour} * * *") == 24
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("\n".join(f"user{n}@example.com" for n in range(5)), "a list of e-mail addresses"),
+        ("\n".join(f"user{n}@example.com" for n in range(4)) + "\nUSER1@example.com\nops@example.com", ""),
+        ("\n".join(f"sa{n}@project.iam.gserviceaccount.com" for n in range(9)), ""),
+        ("team@example.com\n" * 20000, ""),
+        ("+49 30 123456, +49 30 123457, +49 30 123458, +49 30 123459, +49 30 123450", "a list of phone numbers"),
+        ("+1\n+2\n+3\n+4\n+5\n+6 lines of a difference", ""),
+        ("iban: DE89 3704 0044 0532 0130 00", "an account number"),
+        ("iban: DE88 3704 0044 0532 0130 00", ""),
+        ("GB29NWBK60161331926819", "an account number"),
+        ("DEADBEEF0123456789012345", ""),
+        ("passport_number: 123456789", "a passport number"),
+        ("passport: enabled\npassportStrategy: 12", ""),
+        ("pan=4012-8888-8888-1881", "a card number"),
+        ("371449635398431", "a card number"),
+        ("4012888888881882 1700000000000 0.4012888888881881 4012888888881881-aaaa", ""),
+        ("x@y " * 50000 + "+1 " * 50000 + "4012888888881882," * 5000, ""),
+    ],
+)
+def test_records_about_people_are_known_by_their_form(text: str, kind: str) -> None:
+    assert personal_records(text) == kind

@@ -145,6 +145,8 @@ def _run(options: _Options, wiring: Wiring) -> Run:
     )
     excerpts = Excerpts(wiring.paths, wiring.masker)
     library = wiring.library()
+    _progress("reading")
+    wiring.read_ahead(sources)
     run = run_scan(settings, project, library, sources, excerpts, _progress, wiring.waivers(library))
     if options.changed:
         changed = changed_files(wiring.paths.root)

@@ -14,7 +14,7 @@ from assay.redact import Masker
 from assay.shipped import shipped
 from assay.sources.discover import Found, discover
 from assay.sources.interface import Source
-from assay.sources.manifests import ManifestFile
+from assay.sources.manifests import ManifestFile, read_ahead
 from assay.sources.paths import Paths
 
 if TYPE_CHECKING:
@@ -73,6 +73,10 @@ class Wiring:
                 source.asked = self.paths.name(entry.path) if named else ""
                 found.append(source)
         return found
+
+    def read_ahead(self, sources: Iterable[Source]) -> None:
+        """Read the plain manifests among sources that are about to be scanned, which may use two processors."""
+        read_ahead([source for source in sources if isinstance(source, ManifestFile)], self.masker)
 
     def _source(self, item: Found, namespace: str) -> Source:
         name = self.paths.name(item.path)

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from assay import __version__
+from assay.engine.kept import Expressions, digest
 
 if TYPE_CHECKING:
     from cel_expr_python import cel
@@ -35,9 +39,10 @@ class Runtime:
 
     Args:
         items: The names that rules give to the items they judge.
+        shared: What expressions are written with beside the runtime's own, so that kept ones fit.
     """
 
-    def __init__(self, items: Iterable[str] = ()) -> None:
+    def __init__(self, items: Iterable[str] = (), shared: object = "") -> None:
         from cel_expr_python import cel
         from cel_expr_python.ext import ext_math, ext_optional, ext_strings
 
@@ -54,6 +59,11 @@ class Runtime:
         )
         self._compiled: dict[str, Any] = {}
         self._error = cel.Type.ERROR
+        made_by = Path(cel.__file__).stat()
+        signatures = [entry[:4] for entry in FUNCTIONS]
+        self._kept = Expressions(
+            digest(__version__, made_by.st_size, made_by.st_mtime_ns, VARIABLES, signatures, shared)
+        )
 
     def compile(self, expression: str) -> Any:
         """Compile an expression, or give the one compiled before.
@@ -80,10 +90,32 @@ class Runtime:
         The program gives Python data, or :class:`Failed`.
         """
         try:
-            compiled = self.compile(expression)
+            return self._program(self.compile(expression))
         except CompileError as problem:
             failed = Failed(str(problem))
             return lambda _activation: failed
+
+    def kept_program(self, key: str, expression: Callable[[], str]) -> Program:
+        """The same for an expression that is kept compiled between runs; ``expression`` is asked if it is not.
+
+        Raises:
+            CompileError: With the compiler's message.
+        """
+        serialized = self._kept.get(key, lambda: self.compile(expression()).serialize())
+        try:
+            return self._program(self._env.deserialize(serialized))
+        except (RuntimeError, TypeError, ValueError):
+            return self._program(self.compile(expression()))
+
+    def compiled(self) -> dict[str, str]:
+        """What had to be compiled because it was not kept."""
+        return self._kept.new
+
+    def keep(self, made: Iterable[Mapping[str, str]]) -> None:
+        """Keep what was compiled, here and elsewhere, for the next run."""
+        self._kept.save(made)
+
+    def _program(self, compiled: Any) -> Program:
         evaluate = compiled.eval
 
         def run(activation: Any) -> Any:

@@ -15,6 +15,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlsplit
 
+from assay.engine.personal import personal_records
 from assay.engine.schedules import cron_gap_hours, duration_days, is_cron, is_duration, is_time, time_days
 from assay.redact import PLACEHOLDER, WELL_KNOWN
 
@@ -213,6 +214,7 @@ FUNCTIONS: tuple[Entry, ...] = (
     ("yaml.valid", "BOOL", ("STRING",), False, yaml_valid),
     ("yaml.parse", "DYN", ("STRING",), False, yaml_parse),
     ("flags", "DYN", ("DYN",), False, flags),
+    ("personal.records", "STRING", ("STRING",), False, personal_records),
     ("isSecret", "BOOL", ("DYN",), False, is_secret),
     ("isWellKnownSecret", "BOOL", ("DYN",), False, is_well_known_secret),
 )

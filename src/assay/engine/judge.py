@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from assay.engine.blame import blame, digest, evidence_of, fingerprint, item_name
-from assay.engine.cel import Failed, Program, Runtime
+from assay.engine.cel import CompileError, Failed, Program, Runtime
+from assay.engine.kept import digest as digest_of
 from assay.engine.unfold import UnfoldError, unfold
+from assay.halves import in_halves
 from assay.model.verdicts import Finding, Tally, Verdict, worst
 from assay.workloads import TEMPLATES, PodView, pod_view
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from assay.model.origin import Route
     from assay.model.rules import Binding, Each, Rule
     from assay.model.waivers import Waiver
+
+_WORTH_A_PROCESS = 40
+"""Objects that take longer to judge than a process takes to start."""
 
 InScope = Callable[["KubeObject", str], bool]
 """Whether an object is in the scope that a pack declares."""
@@ -43,6 +48,13 @@ class Judged:
     findings: list[Finding] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
     counts: dict[str, Counter[Verdict]] = field(default_factory=dict)
+
+    def add(self, other: Judged) -> None:
+        """Take in what was said of further objects."""
+        self.findings += other.findings
+        self.tallies += other.tallies
+        for rule, counter in other.counts.items():
+            self.counts[rule].update(counter)
 
 
 @dataclass(slots=True)
@@ -70,7 +82,8 @@ class Judge:
         self._in_scope = in_scope
         self._waive = waive
         self._everything = everything
-        self._runtime = Runtime({b.rule.each.name for b in bindings if b.rule.each} - {"container"})
+        shared = bindings[0].rule.shared.values() if bindings else ()
+        self._runtime = Runtime({b.rule.each.name for b in bindings if b.rule.each} - {"container"}, tuple(shared))
         self.faults: list[str] = []
         """Conditions of places that broke: no verdict depends on them, but the tests of a rule do."""
         self._by_kind: dict[str, list[int]] = {}
@@ -78,14 +91,30 @@ class Judge:
         self._unset = {id(binding): binding.unset for binding in bindings}
         self._programs: dict[tuple[int, str], Program] = {}
 
-    def judge(self, world: World, facts: Facts, note: Callable[[], None] = lambda: None) -> Judged:
-        """Judge every object of a world, and what was not seen of it; ``note`` is called after each object."""
-        judged = Judged(counts={binding.rule.id: Counter() for binding in self._bindings})
-        for index, obj in enumerate(world.objects):
-            self._object(world, facts, index, obj, judged)
-            note()
+    def judge(
+        self, world: World, facts: Facts, note: Callable[[], None] = lambda: None, *, apart: bool = False
+    ) -> Judged:
+        """Judge every object of a world, and what was not seen of it; ``note`` is called after each object.
+
+        Args:
+            apart: Half of the objects may be judged in another process: their places need nothing but themselves.
+        """
+
+        def some(indexes: Sequence[int]) -> tuple[Judged, dict[str, str]]:
+            part = Judged(counts={binding.rule.id: Counter() for binding in self._bindings})
+            for index in indexes:
+                self._object(world, facts, index, world.objects[index], part)
+                note()
+            return part, self._runtime.compiled()
+
+        indexes = range(len(world.objects))
+        parts = in_halves(some, indexes, _WORTH_A_PROCESS) if apart else [some(indexes)]
+        judged = parts[0][0]
+        for other, _ in parts[1:]:
+            judged.add(other)
         for unread in world.unread:
             self._unread(world, unread, judged)
+        self._runtime.keep(made for _, made in parts)
         return judged
 
     def _object(self, world: World, facts: Facts, index: int, obj: KubeObject, judged: Judged) -> None:
@@ -158,11 +187,20 @@ class Judge:
         program = self._programs.get(key)
         if program is None:
             try:
-                program = self._runtime.program(unfold(expression, binding.literals, binding.rule.shared))
-            except UnfoldError as problem:
+                program = self._program(binding, expression)
+            except (UnfoldError, CompileError) as problem:
                 return Failed(str(problem))
             self._programs[key] = program
         return program(item.activation)
+
+    def _program(self, binding: Binding, expression: str) -> Program:
+        def text() -> str:
+            return unfold(expression, binding.literals, binding.rule.shared)
+
+        # Values that somebody chose are in the compiled expression, so only what has the rule's own is kept.
+        if binding.params == {param.name: param.default for param in binding.rule.params}:
+            return self._runtime.kept_program(digest_of(expression, binding.literals), text)
+        return self._runtime.program(text())
 
     def _finding(
         self,

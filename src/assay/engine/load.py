@@ -92,7 +92,7 @@ def read_rules(files: Iterable[Path], shipped: Path) -> list[Rule]:
     """
     shared: dict[str, Shared] = {}
     rules = []
-    for path, data in parse_all(_files(shipped / "lib")):
+    for path, data in parse_all(_files(shipped / "lib"), "lib"):
         _add_shared(shared, data, path)
     for path in files:
         data = validate_policy(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from assay.model.objects import KubeObject, Unread, Warned
 
@@ -34,6 +35,8 @@ class Source(ABC):
 
     name: str
     asked: str = ""
+    apart: ClassVar[bool] = False
+    """Whether places of its objects can be asked for in a forked process: nothing but their own text is needed."""
 
     def environments(self) -> frozenset[str]:
         """The environments that the source tells apart; none if it belongs to every world."""

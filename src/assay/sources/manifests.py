@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from assay.documents import Document, Locator, Problem, read_file
+from assay.halves import in_halves
 from assay.kube import build_object, is_object, problem_of, unfold
 from assay.model.objects import Unread, Warned
 from assay.model.origin import Origin, Place, Role, Route
@@ -20,6 +21,8 @@ class ManifestFile(Source):
     Args:
         named: Whether the user named the file: then it must be readable and hold an object.
     """
+
+    apart = True
 
     def __init__(self, path: Path, name: str, namespace: str, masker: Masker, *, named: bool) -> None:
         self.name = name
@@ -36,6 +39,17 @@ class ManifestFile(Source):
         """The file as it is; JSON is YAML too."""
         return read_file(self._path)[0]
 
+    def size(self) -> int:
+        """The size in bytes; 0 where nobody can tell."""
+        try:
+            return self._path.stat().st_size
+        except OSError:
+            return 0
+
+    def take(self, batch: Batch) -> None:
+        """Take over what the same file gave in another process."""
+        self.__dict__["_batch"] = batch
+
     @cached_property
     def _batch(self) -> Batch:
         text, documents = read_file(self._path)
@@ -45,6 +59,31 @@ class ManifestFile(Source):
             return _FileOrigin(self.name, locator, index, route)
 
         return batch_of(documents, origin, self.name, self._namespace, self._masker, quiet=not self._named)
+
+
+_WORTH_A_PROCESS = 12
+"""Files that take longer to read than a process takes to start."""
+
+
+def read_ahead(files: Sequence[ManifestFile], masker: Masker) -> None:
+    """Read files whose objects are about to be asked for, half of them in another process where that is possible.
+
+    Args:
+        masker: That of the files: it learns what the other process has learnt.
+    """
+
+    def some(part: Sequence[ManifestFile]) -> tuple[list[Batch], frozenset[str]]:
+        return [file.read("") for file in part], masker.learnt()
+
+    if len(files) < _WORTH_A_PROCESS:
+        return
+    by_size = sorted(files, key=ManifestFile.size)
+    ordered = [*by_size[::2], *by_size[1::2]]
+    parts = in_halves(some, ordered, _WORTH_A_PROCESS)
+    for file, batch in zip(ordered, (batch for batches, _ in parts for batch in batches), strict=True):
+        file.take(batch)
+    for _, learnt in parts[1:]:
+        masker.learn_forms(learnt)
 
 
 class _FileOrigin:
