@@ -1,0 +1,72 @@
+"""Work in two processes gives what work in one gives, and a process that fails changes nothing."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from assay.halves import in_halves
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs Linux and two processors"
+)
+
+
+def work(items: Sequence[int]) -> tuple[int, list[int]]:
+    return os.getpid(), [item * 2 for item in items]
+
+
+def test_the_second_half_is_done_by_another_process() -> None:
+    (here, first), (there, second) = in_halves(work, range(11), 4)
+    assert (here, there != here) == (os.getpid(), True)
+    assert first + second == [item * 2 for item in range(11)]
+
+
+def test_few_items_stay_together() -> None:
+    assert in_halves(work, range(3), 4) == [(os.getpid(), [0, 2, 4])]
+
+
+def test_beside_other_threads_nothing_is_forked() -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        assert len(in_halves(work, range(11), 4)) == 1
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("fault", [lambda: os._exit(3), lambda: 1 / 0, lambda: os.kill(os.getpid(), 9)])
+def test_a_process_that_fails_is_made_up_for(fault: object, capfd: pytest.CaptureFixture[str]) -> None:
+    parent = os.getpid()
+
+    def fails(items: Sequence[int]) -> list[int]:
+        if os.getpid() != parent:
+            fault()  # type: ignore[operator]
+        return list(items)
+
+    assert in_halves(fails, range(6), 4) == [[0, 1, 2], [3, 4, 5]]
+    assert capfd.readouterr().err == ""
+
+
+def test_what_cannot_be_sent_is_done_here() -> None:
+    results = in_halves(lambda items: (lambda: list(items)), range(6), 4)
+    assert [result() for result in results] == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_an_error_here_leaves_no_process_behind() -> None:
+    parent = os.getpid()
+
+    def fails(items: Sequence[int]) -> list[int]:
+        if os.getpid() == parent:
+            raise ValueError("here")
+        return list(items)
+
+    with pytest.raises(ValueError, match="here"):
+        in_halves(fails, range(6), 4)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
