@@ -88,8 +88,10 @@ class Rollup:
 
     def answer(self, pack: Pack, in_scope: Sequence[bool]) -> Iterator[ControlResult]:
         """Every control of a pack; ``in_scope`` says of each object whether the pack's scope holds it."""
+        inside = {index for index, scoped in enumerate(in_scope) if scoped}
+        limited = inside if len(inside) < len(in_scope) else None
         for control in pack.controls:
-            tied = [self._tied(control, rule, required=tie.required, in_scope=in_scope) for rule, tie in control.ties]
+            tied = [self._tied(control, rule, required=tie.required, limited=limited) for rule, tie in control.ties]
             status, reasons = status_of(control.assessability, tied)
             yield ControlResult(
                 control=control,
@@ -106,10 +108,12 @@ class Rollup:
     def _open(rule: TiedRule) -> bool:
         return rule.needs_live or rule.has(Verdict.NOT_ASSESSED) or rule.has(Verdict.ERROR)
 
-    def _tied(self, control: Control, rule: str, *, required: bool, in_scope: Sequence[bool]) -> TiedRule:
+    def _tied(self, control: Control, rule: str, *, required: bool, limited: set[int] | None) -> TiedRule:
         number = self._of_control.get((control.pack, control.id), {}).get(rule, -1)
-        verdicts = tuple(
-            (index, verdict) for index, verdict in self._tallies.get(number, ()) if index < 0 or in_scope[index]
-        )
+        verdicts: Iterable[tuple[int, Verdict]] = self._tallies.get(number, ())
+        if limited is not None:
+            verdicts = [(index, verdict) for index, verdict in verdicts if index < 0 or index in limited]
         needs_live = self._rules[rule].scope == "live" and self._world.kind == "environment"
-        return TiedRule(rule, required, needs_live, verdicts, tuple(dict.fromkeys(self._reasons.get(number, ()))))
+        return TiedRule(
+            rule, required, needs_live, tuple(verdicts), tuple(dict.fromkeys(self._reasons.get(number, ())))
+        )

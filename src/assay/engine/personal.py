@@ -16,7 +16,8 @@ _MAIL = (
 # ITU-T E.164: a plus, a country code, at most 15 digits.
 _PHONE = r"(?<![\w.+/-])\+[1-9][0-9]{0,2}(?:[ ./-]?\(?[0-9]{1,5}\)?){2,6}(?![\w-])"
 # ISO 13616: the length of an account number is its country's; the remainder of a division by 97 is 1.
-_IBAN = r"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}(?: ?[0-9A-Z]{4}){2,7}(?: ?[0-9A-Z]{1,3})?(?![0-9A-Za-z])"
+# Patterns begin with a set of characters, and look back afterwards: that is searched for several times as fast.
+_IBAN = r"[A-Z](?<![0-9A-Za-z].)[A-Z][0-9]{2}(?: ?[0-9A-Z]{4}){2,7}(?: ?[0-9A-Z]{1,3})?(?![0-9A-Za-z])"
 _IBAN_LENGTHS = {
     "AT": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "EE": 20, "ES": 24, "FI": 18,
     "FR": 27, "GB": 22, "GR": 27, "HR": 21, "HU": 28, "IE": 22, "IT": 27, "LI": 21, "LT": 20, "LU": 20, "LV": 21,
@@ -29,6 +30,7 @@ _CARD = (
     r"|65[0-9]{2}|352[89]|35[3-8][0-9])(?:[ -]?[0-9]{4}){3}|3[47][0-9]{2}[ -]?[0-9]{6}[ -]?[0-9]{5}"
     r"|3(?:0[0-5]|[68][0-9])[0-9]{11})(?![\w-]|\.[0-9])"
 )
+_LIKE_A_CARD = r"[0-9]{4}[ -]?[0-9]{4,6}[ -]?[0-9]{4}"
 
 _pattern = cache(re.compile)
 """Each pattern is compiled when the first text asks for it: that takes longer than a search."""
@@ -44,13 +46,16 @@ def personal_records(text: str) -> str:
         return "an account number"
     if "assport" in text.lower() and _pattern(_PASSPORT).search(text):
         return "a passport number"
-    if any(_is_card("".join(filter(str.isdecimal, match[0]))) for match in _pattern(_CARD).finditer(text)):
-        return "a card number"
-    return ""
+    cards = _pattern(_CARD).findall(text) if _pattern(_LIKE_A_CARD).search(text) else []
+    return "a card number" if any(_is_card(_digits(card)) for card in cards) else ""
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdecimal, text))
 
 
 def _is_phone(text: str) -> bool:
-    return 8 <= len("".join(filter(str.isdecimal, text))) <= 15
+    return 8 <= len(_digits(text)) <= 15
 
 
 def _is_iban(text: str) -> bool:
