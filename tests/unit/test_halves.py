@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -13,6 +13,13 @@ from assay.halves import in_halves
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs Linux and two processors"
 )
+
+
+FAULTS: dict[str, Callable[[], object]] = {
+    "exit": lambda: os._exit(3),
+    "error": lambda: 1 / 0,
+    "kill": lambda: os.kill(os.getpid(), 9),
+}
 
 
 def work(items: Sequence[int]) -> tuple[int, list[int]]:
@@ -40,13 +47,13 @@ def test_beside_other_threads_nothing_is_forked() -> None:
         thread.join()
 
 
-@pytest.mark.parametrize("fault", [lambda: os._exit(3), lambda: 1 / 0, lambda: os.kill(os.getpid(), 9)])
-def test_a_process_that_fails_is_made_up_for(fault: object, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("fault", ["exit", "error", "kill"])
+def test_a_process_that_fails_is_made_up_for(fault: str, capfd: pytest.CaptureFixture[str]) -> None:
     parent = os.getpid()
 
     def fails(items: Sequence[int]) -> list[int]:
         if os.getpid() != parent:
-            fault()  # type: ignore[operator]
+            FAULTS[fault]()
         return list(items)
 
     assert in_halves(fails, range(6), 4) == [[0, 1, 2], [3, 4, 5]]
@@ -54,8 +61,10 @@ def test_a_process_that_fails_is_made_up_for(fault: object, capfd: pytest.Captur
 
 
 def test_what_cannot_be_sent_is_done_here() -> None:
-    results = in_halves(lambda items: (lambda: list(items)), range(6), 4)
-    assert [result() for result in results] == [[0, 1, 2], [3, 4, 5]]
+    def closed(items: Sequence[int]) -> Callable[[], list[int]]:
+        return lambda: list(items)
+
+    assert [result() for result in in_halves(closed, range(6), 4)] == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_an_error_here_leaves_no_process_behind() -> None:
