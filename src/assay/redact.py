@@ -26,10 +26,11 @@ CREDENTIAL_NAMES = (
 # Passwords that products and charts come with, and those that people type first; in lower case.
 WELL_KNOWN_PASSWORDS = frozenset({
     "123456", "12345678", "123456789", "admin", "admin123", "administrator", "airflow", "bitnami", "change-me",
-    "changeit", "changeme", "default", "demo", "elastic", "example", "grafana", "guest", "harbor12345", "jenkins",
-    "keycloak", "letmein", "mariadb", "minio", "minio123", "minioadmin", "mongo", "mongodb", "mysql", "oracle",
-    "p@ssw0rd", "pass", "passw0rd", "password", "password1", "password123", "postgres", "prom-operator", "qwerty",
-    "rabbitmq", "redis", "replaceme", "root", "secret", "test", "toor", "user", "welcome",
+    "changeit", "changeme", "default", "demo", "elastic", "example", "grafana", "guest", "harbor12345",
+    "harbor_registry_password", "jenkins", "keycloak", "letmein", "mariadb", "minio", "minio123", "minioadmin",
+    "mongo", "mongodb", "mysql", "not-a-secure-key", "not-secure-database-password", "oracle", "p@ssw0rd", "pass",
+    "passw0rd", "password", "password1", "password123", "postgres", "prom-operator", "qwerty", "rabbitmq", "redis",
+    "replaceme", "root", "secret", "test", "toor", "user", "welcome",
 })  # fmt: skip
 # More of them where names are chosen by people and not by a schema: variables, flags, keys of a ConfigMap.
 FREE_NAMES = ("secret", "secretkey")
@@ -48,6 +49,8 @@ _NOT_WORDS = re.compile(r"[-_. /]")
 _URL_USER = re.compile(r"(?<=://)(?!git@)(?!(?:[^/\s@:]*:)?\$[({][^@/\s]*[)}]@)[^/\s@\"'<>]+(?=@)")
 _ASSIGNMENT = re.compile(r"(?m)([A-Za-z][\w.-]*)([\"']?[ \t]*[:=][ \t]*)([\"']?)([^\s\"'#,;&]+)")
 _REFERENCE = re.compile(r"\$\([^)]*\)|\$\{[^}]*\}|\$\w+")
+# What a chart writes where a program puts the value later: it says itself that it is none.
+_STAND_IN = re.compile(r"[\w.-]*placeholder[\w.-]*", re.IGNORECASE)
 _FLAG = re.compile(r"--?([A-Za-z][\w.-]*)=(.+)", re.DOTALL)
 # Stands for the placeholder while a text is masked, so that no value can match inside it.
 _HIDDEN = "\ue0ff"
@@ -220,6 +223,8 @@ class Masker:
         if isinstance(item, (dict, list)):
             return self._value(item)
         if isinstance(item, bool) or str(item).lower() in _TRIVIAL or _REFERENCE.fullmatch(str(item)):
+            return item
+        if "placeholder" in str(item).lower() and _STAND_IN.fullmatch(str(item)):
             return item
         self.learn(item)
         return PLACEHOLDER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -49,15 +50,17 @@ def status_of(assessability: Assessability, tied: Sequence[TiedRule]) -> tuple[S
 
 def population_of(tied: Iterable[TiedRule]) -> Population:
     """How many objects any tied rule decided, each counted once by its worst verdict."""
-    by_object: dict[int, list[Verdict]] = {}
+    overall: dict[int, Verdict] = {}
     for rule in tied:
         for index, verdict in rule.verdicts:
-            if index >= 0:
-                by_object.setdefault(index, []).append(verdict)
-    overall = [worst(verdicts) for verdicts in by_object.values()]
-    return Population(
-        len(overall), overall.count(Verdict.PASS), overall.count(Verdict.FAIL), overall.count(Verdict.WAIVED)
-    )
+            known = overall.get(index)
+            if known is None:
+                overall[index] = verdict
+            elif known is not verdict:
+                overall[index] = worst((known, verdict))
+    overall.pop(-1, None)  # what was not seen is no object
+    counts = Counter(overall.values())
+    return Population(len(overall), counts[Verdict.PASS], counts[Verdict.FAIL], counts[Verdict.WAIVED])
 
 
 class Rollup:

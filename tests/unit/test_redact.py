@@ -126,3 +126,11 @@ def test_a_learnt_value_never_comes_through(secret: str, before: str, after: str
 def test_a_well_known_password_is_called_that(field: str, key: str, value: str, shown: str) -> None:
     body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, field: {key: value}}
     assert Masker().clean(body)[field] == {key: shown}
+
+
+def test_a_word_that_calls_itself_a_placeholder_is_no_secret() -> None:
+    masker = Masker()
+    assert masker.clean({"spec": {"password": "controller-password-placeholder-0"}}) == {
+        "spec": {"password": "controller-password-placeholder-0"}
+    }
+    assert masker.clean({"spec": {"password": "s3cr3t placeholder"}}) == {"spec": {"password": PLACEHOLDER}}

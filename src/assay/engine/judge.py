@@ -86,6 +86,7 @@ class Judge:
         self._runtime = Runtime({b.rule.each.name for b in bindings if b.rule.each} - {"container"}, tuple(shared))
         self.faults: list[str] = []
         """Conditions of places that broke: no verdict depends on them, but the tests of a rule do."""
+        self._packs = sorted({pack for binding in bindings for pack, _ in binding.controls})
         self._by_kind: dict[str, list[int]] = {}
         self._guarded = {binding.rule.id: _guarded(binding.rule) for binding in bindings}
         self._unset = {id(binding): binding.unset for binding in bindings}
@@ -122,11 +123,14 @@ class Judge:
         if not indexes:
             return
         subject = _Subject(obj, facts, world.clock)
+        outside = {pack for pack in self._packs if not self._in_scope(obj, pack)}
         for number in indexes:
             binding = self._bindings[number]
-            controls = tuple(c for c in binding.controls if self._in_scope(obj, c[0]))
-            if binding.controls and not controls:
-                continue
+            controls = binding.controls
+            if outside:
+                controls = tuple(control for control in controls if control[0] not in outside)
+                if binding.controls and not controls:
+                    continue
             verdicts = []
             for item in subject.items(binding.rule.each):
                 verdict, reason = self._verdict(binding, item, subject)
@@ -136,7 +140,9 @@ class Judge:
                     judged.findings.append(found)
                     verdict = found.verdict
                 verdicts.append(verdict)
-            judged.counts[binding.rule.id].update(verdicts or [Verdict.NOT_APPLICABLE])
+            counts = judged.counts[binding.rule.id]
+            for verdict in verdicts or (Verdict.NOT_APPLICABLE,):
+                counts[verdict] += 1
             overall = worst(verdicts)
             if overall is not Verdict.NOT_APPLICABLE:
                 judged.tallies.append(Tally(number, index, overall))
