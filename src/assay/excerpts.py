@@ -21,8 +21,8 @@ class Excerpts:
 
     def __init__(self, paths: Paths, masker: Masker) -> None:
         self._paths = paths
-        self._masker = masker
         self._lines = cache(self._read)
+        self._masked = cache(masker.mask_source)
 
     def fill(self, finding: Finding) -> Finding:
         """A finding whose places have their excerpts."""
@@ -37,7 +37,7 @@ class Excerpts:
             return place
         first = max(place.line - _BEFORE, 1)
         last = min(place.line + _AFTER, len(lines))
-        shown = "\n".join(self._masker.mask_source(line)[:_LONGEST] for line in lines[first - 1 : last])
+        shown = "\n".join(self._masked(line)[:_LONGEST] for line in lines[first - 1 : last])
         return replace(place, excerpt=shown, excerpt_line=first)
 
     def _read(self, name: str) -> list[str]:

@@ -45,6 +45,7 @@ _SHAPES = re.compile(
 )
 _SHAPE_HINTS = ("PRIVATE KEY", "AKIA", "ASIA", "eyJ")
 _NOT_WORDS = re.compile(r"[-_. /]")
+_NO_WORDS = dict.fromkeys(map(ord, "-_. /"))
 # A reference such as $(USER):$(PASSWORD) is no secret, and everybody's user of a git server is git.
 _URL_USER = re.compile(r"(?<=://)(?!git@)(?!(?:[^/\s@:]*:)?\$[({][^@/\s]*[)}]@)[^/\s@\"'<>]+(?=@)")
 _ASSIGNMENT = re.compile(r"(?m)([A-Za-z][\w.-]*)([\"']?[ \t]*[:=][ \t]*)([\"']?)([^\s\"'#,;&]+)")
@@ -69,10 +70,11 @@ class Masker:
 
     def __init__(self, names: Iterable[str] = (), values: Iterable[str] = ()) -> None:
         self._names = (*CREDENTIAL_NAMES, *(_NOT_WORDS.sub("", name).lower() for name in names))
+        self._free_names = (*self._names, *FREE_NAMES)
         self._credential: dict[str, bool] = {}
         self._known: set[str] = set()
         self._longest_first: list[str] = []
-        self._heads: set[str] = set()
+        self._heads: set[tuple[str, ...]] = set()
         self._short: list[str] = []
         self._masked: dict[str, str] = {}
         for value in values:
@@ -138,7 +140,7 @@ class Masker:
     def _mask(self, text: str, *, shortest: int) -> str:
         if not self._longest_first:
             self._longest_first = sorted(self._known, key=lambda form: (-len(form), form))
-            self._heads = {form[:_SHORTEST] for form in self._known}
+            self._heads = {tuple(form[:_SHORTEST]) for form in self._known}
             self._short = [form for form in self._longest_first if len(form) < _SHORTEST]
         if "://" in text:
             text = _URL_USER.sub(_HIDDEN, text)
@@ -151,10 +153,7 @@ class Masker:
 
     def _may_hold(self, text: str) -> bool:
         """Whether a text holds the beginning of any value: most hold none, and there can be thousands of values."""
-        heads = self._heads
-        if len(heads) < len(text):
-            return any(head in text for head in heads)
-        return any(text[index : index + _SHORTEST] in heads for index in range(len(text) - _SHORTEST + 1))
+        return not self._heads.isdisjoint(zip(text, text[1:], text[2:], text[3:], strict=False))
 
     def is_credential(self, name: str) -> bool:
         """Whether a key, variable, flag or annotation is named like a credential."""
@@ -260,17 +259,19 @@ class Masker:
             text = _SHAPES.sub(lambda match: str(self._hide(match[0])), text)
         if "\n" not in text:
             return self._line(text) if "=" in text else text
+        if not self._names_a_credential(text):
+            return text
         return "\n".join(self._line(line) for line in text.split("\n"))
 
+    def _names_a_credential(self, text: str) -> bool:
+        """Whether a text holds a word that credentials are called by; most texts hold none, and need no closer look."""
+        squeezed = text.lower().translate(_NO_WORDS)
+        return any(name in squeezed for name in self._free_names)
+
     def _line(self, line: str) -> str:
-        if "=" not in line and ":" not in line:
+        if ("=" not in line and ":" not in line) or not self._names_a_credential(line):
             return line
-        squeezed = _NOT_WORDS.sub("", line).lower()
-        return (
-            _ASSIGNMENT.sub(self._assignment, line)
-            if any(name in squeezed for name in (*self._names, *FREE_NAMES))
-            else line
-        )
+        return _ASSIGNMENT.sub(self._assignment, line)
 
     def _assignment(self, match: re.Match[str]) -> str:
         name, between, quote, value = match.groups()

@@ -80,7 +80,7 @@ def scan(
     packs = tuple(library.pack(name) for name in settings.packs)
     scopes = Scopes(project, packs)
     exceptions = Waivers(waivers)
-    reader = _Reader(settings, project, library, sources, scopes, exceptions)
+    reader = _Reader(settings, project, library, sources, scopes, exceptions, excerpts)
     results = [reader.judge(name, started, progress) for name in settings.environments]
     progress("")
     if not any(result.world.objects or result.world.unread for result in results):
@@ -90,7 +90,7 @@ def scan(
             todo="name a file or folder with manifests or templates",
         )
     scopes.check()
-    findings = [excerpts.fill(finding) for result in results for finding in _numbered(result.judged.findings)]
+    findings = [finding for result in results for finding in _numbered(result.judged.findings)]
     controls = [] if settings.rules else [control for result in results for control in _answers(result, packs, library)]
     unread = dict.fromkeys((result.world.name, entry) for result in results for entry in result.world.unread)
     return Run(
@@ -132,6 +132,7 @@ class _Reader:
     sources: Sequence[Source]
     scopes: Scopes
     waivers: Waivers
+    excerpts: Excerpts
 
     def judge(self, name: str, clock: str, progress: Callable[[str], None]) -> _Judged:
         """Read and judge one world."""
@@ -154,7 +155,8 @@ class _Reader:
             if done % 100 == 1:
                 progress(f"judging {name}: {done} of {len(world.objects)} objects")
 
-        judge = Judge(bindings, in_scope, self.waivers.finder(world.clock), everything=self.settings.everything)
+        finder = self.waivers.finder(world.clock)
+        judge = Judge(bindings, in_scope, finder, self.excerpts.fill, everything=self.settings.everything)
         apart = all(source.apart for source in self.sources)
         judged = judge.judge(world, Facts(world), note, apart=apart)
         return _Judged(world, bindings, judged, in_scope, warned, batch.skipped)

@@ -33,6 +33,14 @@ Waive = Callable[[Finding, "KubeObject"], "Waiver | None"]
 """The waiver that matches a failure, expired or not."""
 
 
+Finish = Callable[[Finding], Finding]
+"""What is done to a finding at last: here its places get the lines around them."""
+
+
+def _as_it_is(finding: Finding) -> Finding:
+    return finding
+
+
 def _nothing(_finding: Finding, _obj: KubeObject) -> None:
     return None
 
@@ -76,11 +84,18 @@ class Judge:
     """
 
     def __init__(
-        self, bindings: list[Binding], in_scope: InScope, waive: Waive = _nothing, *, everything: bool = False
+        self,
+        bindings: list[Binding],
+        in_scope: InScope,
+        waive: Waive = _nothing,
+        finish: Finish = _as_it_is,
+        *,
+        everything: bool = False,
     ) -> None:
         self._bindings = bindings
         self._in_scope = in_scope
         self._waive = waive
+        self._finish = finish
         self._everything = everything
         shared = bindings[0].rule.shared.values() if bindings else ()
         self._runtime = Runtime({b.rule.each.name for b in bindings if b.rule.each} - {"container"}, tuple(shared))
@@ -137,7 +152,7 @@ class Judge:
                 if self._everything or verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE):
                     found = self._finding(world, binding, controls, subject, item, verdict, reason)
                     found = self._waived(found, obj, world) if verdict is Verdict.FAIL else found
-                    judged.findings.append(found)
+                    judged.findings.append(self._finish(found))
                     verdict = found.verdict
                 verdicts.append(verdict)
             counts = judged.counts[binding.rule.id]
@@ -275,21 +290,23 @@ class Judge:
             judged.tallies.append(Tally(number, -1, Verdict.NOT_ASSESSED))
             judged.counts[rule.id][Verdict.NOT_ASSESSED] += 1
             judged.findings.append(
-                Finding(
-                    rule=rule.id,
-                    params=tuple(binding.params.items()),
-                    packs=binding.packs,
-                    verdict=Verdict.NOT_ASSESSED,
-                    severity=rule.severity,
-                    world=world.name,
-                    message=rule.title,
-                    reason=unread.reason,
-                    places=(unread.place,) if unread.place else (),
-                    controls=binding.controls,
-                    unread=unread,
-                    binding=binding.name,
-                    source=unread.source,
-                    fingerprint=digest(rule.id, binding.name, unread.source),
+                self._finish(
+                    Finding(
+                        rule=rule.id,
+                        params=tuple(binding.params.items()),
+                        packs=binding.packs,
+                        verdict=Verdict.NOT_ASSESSED,
+                        severity=rule.severity,
+                        world=world.name,
+                        message=rule.title,
+                        reason=unread.reason,
+                        places=(unread.place,) if unread.place else (),
+                        controls=binding.controls,
+                        unread=unread,
+                        binding=binding.name,
+                        source=unread.source,
+                        fingerprint=digest(rule.id, binding.name, unread.source),
+                    )
                 )
             )
 
