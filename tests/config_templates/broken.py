@@ -51,7 +51,7 @@ BROKEN = (
         "storage-class-customer-managed-key",
         OVERRIDES,
         "storage:\n",
-        'storage:\n  encrypted: "false"\n',
+        "storage:\n  kms_key: alias/aws/ebs\n",
     ),
     template(
         POSTGRESQL,
@@ -119,13 +119,6 @@ BROKEN = (
         "> {{ slo.recovery_seconds }}\n          labels:\n            severity: critical",
         "> {{ slo.recovery_seconds }}\n          labels:\n            severity: urgent",
     ),
-    template(
-        MONITORING,
-        "role-no-wildcard-verbs",
-        "rbac",
-        "resources: [replicasets]\n    verbs: [get, list, watch]",
-        'resources: [replicasets]\n    verbs: ["*"]',
-    ),
     template(MONITORING, "container-drops-all-capabilities", "_common", "drop: [ALL]", "drop: [NET_RAW]"),
     template(
         MONITORING,
@@ -147,7 +140,13 @@ BROKEN = (
     override(REDIS, "external-secret-refresh-on", "secrets:\n  refresh_interval: 0s"),
     override(REDIS, "secret-store-tls-verified", "secrets:\n  vault_url: http://vault.example.com:8200"),
     override(REDIS, "namespace-pod-security-enforced-restricted", "namespace:\n  pod_security: baseline"),
-    Broken(REDIS, "storage-class-customer-managed-key", OVERRIDES, "storage:\n", 'storage:\n  encrypted: "false"\n'),
+    Broken(
+        REDIS,
+        "storage-class-customer-managed-key",
+        OVERRIDES,
+        "storage:\n",
+        "storage:\n  kms_key: alias/aws/ebs\n",
+    ),
     template(
         REDIS,
         "network-policy-not-allow-all-egress",
@@ -235,7 +234,7 @@ BROKEN = (
         "namespace:\n",
         "namespace:\n  pod_security: baseline\n",
     ),
-    override(MONGODB, "storage-class-customer-managed-key", 'storage:\n  encrypted: "false"'),
+    override(MONGODB, "storage-class-customer-managed-key", "storage:\n  kms_key: alias/aws/ebs"),
     template(
         MONGODB,
         "network-policy-not-allow-all-egress",

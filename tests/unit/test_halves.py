@@ -15,6 +15,13 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """As in the command, where the test runner has no threads of its own."""
+    if "threads" not in request.node.name:
+        monkeypatch.setattr(threading, "active_count", lambda: 1)
+
+
 FAULTS: dict[str, Callable[[], object]] = {
     "exit": lambda: os._exit(3),
     "error": lambda: 1 / 0,

@@ -129,8 +129,7 @@ class Composer:
 
     def _opened(self, event: Any, depth: int) -> Frame:
         if depth > limits.DEPTH:
-            what = f"mappings and lists stand more than {limits.DEPTH} deep inside one another"
-            raise problems.FaultError(event.start_mark.index, what, "nest less deep")
+            raise problems.too_deep(event.start_mark.index)
         if event.anchor:
             self._anchors[event.anchor] = _OPEN
         return Frame(event, type(event) is MappingStartEvent)

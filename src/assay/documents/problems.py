@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from assay.documents import limits
+
 if TYPE_CHECKING:
     from assay.documents.split import Lines
 
@@ -117,9 +119,19 @@ _PLAIN: tuple[tuple[str, str, str, bool], ...] = (
 
 def from_yaml(error: yaml.YAMLError, text: str) -> FaultError:
     """The plain words for an error of libyaml about ``text``."""
+    # libyaml 0.2.6 has a limit of its own, and reads ahead of the parser that keeps ours.
+    if isinstance(error, yaml.MarkedYAMLError) and "nesting depth" in (error.problem or ""):
+        return too_deep(error.problem_mark.index if error.problem_mark else 0)
     fault = _in_words(error, text)
     fault.unreadable = True
     return fault
+
+
+def too_deep(offset: int) -> FaultError:
+    """The fault of a text that nests deeper than is read of any."""
+    return FaultError(
+        offset, f"mappings and lists stand more than {limits.DEPTH} deep inside one another", "nest less deep"
+    )
 
 
 def _in_words(error: yaml.YAMLError, text: str) -> FaultError:
