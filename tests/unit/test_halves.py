@@ -74,15 +74,24 @@ def test_what_cannot_be_sent_is_done_here() -> None:
     assert [result() for result in in_halves(closed, range(6), 4)] == [[0, 1, 2], [3, 4, 5]]
 
 
-def test_an_error_here_leaves_no_process_behind() -> None:
+def test_an_error_here_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     parent = os.getpid()
+    forked: list[int] = []
+    fork = os.fork
+
+    def noted() -> int:
+        child = fork()
+        forked.append(child)
+        return child
 
     def fails(items: Sequence[int]) -> list[int]:
         if os.getpid() == parent:
             raise ValueError("here")
         return list(items)
 
+    monkeypatch.setattr(os, "fork", noted)
     with pytest.raises(ValueError, match="here"):
         in_halves(fails, range(6), 4)
+    [child] = forked  # the test runner may have other children
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(child, os.WNOHANG)
