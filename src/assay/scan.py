@@ -92,6 +92,7 @@ def scan(
     scopes.check()
     findings = [finding for result in results for finding in _numbered(result.judged.findings)]
     controls = [] if settings.rules else [control for result in results for control in _answers(result, packs, library)]
+    states = tuple(exceptions.states((entry for result in results for entry in result.judged.findings), started))
     unread = dict.fromkeys((result.world.name, entry) for result in results for entry in result.world.unread)
     return Run(
         id=hashlib.sha256("\0".join((started, *settings.command)).encode()).hexdigest()[:16],
@@ -110,12 +111,10 @@ def scan(
         objects=tuple(entry for result in results for entry in _objects(result)),
         controls=tuple(controls),
         warnings=tuple(
-            dict.fromkeys(
-                (*_empty(settings, sources, results), *_unused(settings, results, exceptions), *_warned(results))
-            )
+            dict.fromkeys((*_empty(settings, sources, results), *_unused(settings, results, states), *_warned(results)))
         ),
         unread=tuple(unread),
-        waivers=tuple(exceptions.states(_findings(results), started)),
+        waivers=states,
         skipped=max(result.skipped for result in results),
         undeclared_scopes=scopes.undeclared,
         renderers={name: version for source in sources for name, version in source.renderers().items()},
@@ -162,10 +161,6 @@ class _Reader:
         return _Judged(world, bindings, judged, in_scope, warned, batch.skipped)
 
 
-def _findings(results: Iterable[_Judged]) -> Iterator[Finding]:
-    return (finding for result in results for finding in result.judged.findings)
-
-
 def _warned(results: Iterable[_Judged]) -> Iterator[Warned]:
     return (warned for result in results for warned in result.warned)
 
@@ -181,13 +176,15 @@ def _empty(settings: Settings, sources: Iterable[Source], results: Iterable[_Jud
             yield Warned(f"{name} was named and holds no Kubernetes object", incomplete=True)
 
 
-def _unused(settings: Settings, results: Sequence[_Judged], waivers: Waivers) -> Iterator[Warned]:
+def _unused(
+    settings: Settings, results: Sequence[_Judged], states: Iterable[tuple[Waiver, WaiverState, int]]
+) -> Iterator[Warned]:
     """The waivers that answered for nothing, where everything that they could be about was judged."""
     if settings.asked:
         return
     rules = {binding.rule.id for result in results for binding in result.bindings}
     worlds = {result.world.name for result in results}
-    for waiver, state, _ in waivers.states(_findings(results), results[0].world.clock):
+    for waiver, state, _ in states:
         if state is WaiverState.UNUSED and waiver.rule in rules and worlds.issuperset(waiver.environments):
             place = Place(waiver.file, waiver.line, 1, waiver.line, 1, Role.TEMPLATE)
             yield Warned(

@@ -90,9 +90,11 @@ class ProductionConfigManager:
                 message lists what exists.
             RenderError: A template cannot be rendered.
         """
-        sources = self._sources(template_name, self._placed(template_name, variables or {}))
+        schema = self._schema(template_name)
+        placed = self._placed(template_name, variables, schema) if variables else {}
+        sources = self._sources(template_name, placed)
         chosen = self._environment(template_name, sources[0], environment)
-        problems = self._schema_problems(template_name, sources[0], chosen)
+        problems = _schema_problems(schema, sources[0].values(chosen).data)
         if problems:
             raise UsageError("; ".join(problems), where=template_name, todo="correct the values or the variables")
         texts = [source.text(chosen).removeprefix("---\n") for source in sources]
@@ -165,11 +167,10 @@ class ProductionConfigManager:
             )
         return chosen
 
-    def _placed(self, template_name: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _placed(self, template_name: str, variables: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
         """The variables as nested values."""
         placed: dict[str, Any] = {}
-        schema = self._schema(template_name) if variables else {}
-        known = self._names(template_name, schema) if variables else {}
+        known = self._names(template_name, schema)
         for name, value in variables.items():
             route = known.get(name, None if schema else (name,))
             if route is None:
@@ -201,17 +202,6 @@ class ProductionConfigManager:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         return found
 
-    def _schema_problems(self, template_name: str, source: JinjaTemplate, environment: str) -> list[str]:
-        from jsonschema import Draft202012Validator
-
-        values = source.values(environment).data
-        masker = Masker()
-        masker.learn_named(values)
-        errors = Draft202012Validator(self._schema(template_name)).iter_errors(values)
-        return sorted(
-            f"{format_route(tuple(error.absolute_path)) or 'values'}: {masker.mask(error.message)}" for error in errors
-        )
-
     def _sources(self, template_name: str, variables: Mapping[str, Any]) -> list[JinjaTemplate]:
         files = [path for path in self._files() if self._name(path) == template_name]
         if not files:
@@ -229,6 +219,17 @@ class ProductionConfigManager:
 
     def _name(self, path: Path) -> str:
         return template_root(path, self.folder).relative_to(self.folder).as_posix()
+
+
+def _schema_problems(schema: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
+    from jsonschema import Draft202012Validator
+
+    masker = Masker()
+    masker.learn_named(values)
+    return sorted(
+        f"{format_route(tuple(error.absolute_path)) or 'values'}: {masker.mask(error.message)}"
+        for error in Draft202012Validator(schema).iter_errors(values)
+    )
 
 
 def _leaves(values: Mapping[str, Any], route: Route = (), *, inner: bool = False) -> Iterator[tuple[Route, Any]]:

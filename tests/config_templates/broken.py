@@ -38,11 +38,6 @@ def template(stack: str, rule: str, file: str, old: str, new: str) -> Broken:
 BROKEN = (
     override(POSTGRESQL, "cnpg-client-tls-required", "tls:\n  enabled: false"),
     Broken(POSTGRESQL, "cnpg-backup-encrypted", OVERRIDES, "backup:\n", "backup:\n  encryption: none\n"),
-    override(POSTGRESQL, "certificate-key-rotates", "certificates:\n  rotation: Never"),
-    override(POSTGRESQL, "certificate-key-strong", "certificates:\n  algorithm: RSA\n  size: 2048"),
-    override(POSTGRESQL, "external-secret-refresh-on", "secrets:\n  refresh_interval: 0s"),
-    override(POSTGRESQL, "secret-store-tls-verified", "secrets:\n  vault_url: http://vault.example.com:8200"),
-    override(POSTGRESQL, "namespace-pod-security-enforced-restricted", "namespace:\n  pod_security: baseline"),
     Broken(POSTGRESQL, "cnpg-high-availability", OVERRIDES, "cluster:\n", "cluster:\n  instances: 2\n"),
     Broken(POSTGRESQL, "cnpg-superuser-access-off", OVERRIDES, "cluster:\n", "cluster:\n  superuser_access: true\n"),
     Broken(POSTGRESQL, "cnpg-backup-retention-bounded", OVERRIDES, "retention_days: 90", "retention_days: 1"),
@@ -55,20 +50,11 @@ BROKEN = (
     ),
     template(
         POSTGRESQL,
-        "network-policy-not-allow-all-egress",
-        "network",
-        "    - to:\n        - ipBlock:\n            cidr: {{ network.object_store_cidr }}",
-        "    - to: [{ipBlock: {cidr: 0.0.0.0/0}}]",
-    ),
-    template(
-        POSTGRESQL,
         "default-service-account-no-automount",
         "namespace",
         "automountServiceAccountToken: false",
         "automountServiceAccountToken: true",
     ),
-    override(HARDENING, "certificate-duration-limited", "certificates:\n  duration: 5000h"),
-    override(HARDENING, "external-secret-refresh-on", "secrets:\n  refresh_interval: 0s"),
     override(HARDENING, "istio-destination-rule-tls-not-disabled", "mesh:\n  client_tls: DISABLE"),
     override(HARDENING, "namespace-pod-security-enforced-restricted", "pod_security:\n  enforce: baseline"),
     Broken(HARDENING, "velero-schedule-active", OVERRIDES, "backup:\n", "backup:\n  paused: true\n"),
@@ -86,13 +72,6 @@ BROKEN = (
     template(HARDENING, "container-drops-all-capabilities", "application", "drop: [ALL]", "drop: [NET_RAW]"),
     template(HARDENING, "istio-authorization-no-allow-all", "mesh", "spec: {}", "spec: {rules: [{}]}"),
     Broken(MONITORING, "prometheus-admin-api-off", OVERRIDES, "prometheus:\n", "prometheus:\n  admin_api: true\n"),
-    override(MONITORING, "certificate-key-rotates", "certificates:\n  rotation: Never"),
-    override(MONITORING, "certificate-key-strong", "certificates:\n  algorithm: RSA\n  size: 2048"),
-    override(MONITORING, "certificate-duration-limited", "certificates:\n  duration: 5000h"),
-    override(MONITORING, "external-secret-refresh-on", "secrets:\n  refresh_interval: 0s"),
-    override(MONITORING, "secret-store-tls-verified", "secrets:\n  vault_url: http://vault.example.com:8200"),
-    override(MONITORING, "namespace-pod-security-enforced-restricted", "namespace:\n  pod_security: baseline"),
-    override(MONITORING, "storage-class-customer-managed-key", "storage:\n  kms_key: alias/aws/ebs"),
     override(
         MONITORING,
         "image-pinned-by-digest",
@@ -134,12 +113,6 @@ BROKEN = (
         "automountServiceAccountToken: false",
         "automountServiceAccountToken: true",
     ),
-    override(REDIS, "certificate-key-rotates", "certificates:\n  rotation: Never"),
-    override(REDIS, "certificate-key-strong", "certificates:\n  size: 2048"),
-    override(REDIS, "certificate-duration-limited", "certificates:\n  duration: 5000h"),
-    override(REDIS, "external-secret-refresh-on", "secrets:\n  refresh_interval: 0s"),
-    override(REDIS, "secret-store-tls-verified", "secrets:\n  vault_url: http://vault.example.com:8200"),
-    override(REDIS, "namespace-pod-security-enforced-restricted", "namespace:\n  pod_security: baseline"),
     Broken(
         REDIS,
         "storage-class-customer-managed-key",
@@ -149,40 +122,12 @@ BROKEN = (
     ),
     template(
         REDIS,
-        "network-policy-not-allow-all-egress",
-        "network",
-        "    - to:\n        - ipBlock:\n            cidr: {{ network.object_store_cidr }}",
-        "    - to: [{ipBlock: {cidr: 0.0.0.0/0}}]",
-    ),
-    template(
-        REDIS,
         "network-policy-ports-limited",
         "network",
         "      ports:\n        - protocol: TCP\n          port: 8070",
         "      ports: []",
     ),
-    template(
-        REDIS,
-        "default-service-account-no-automount",
-        "access",
-        "automountServiceAccountToken: false",
-        "automountServiceAccountToken: true",
-    ),
     template(REDIS, "role-no-wildcard-verbs", "access", "verbs: [get, list]", 'verbs: ["*"]'),
-    template(
-        REDIS,
-        "service-monitor-tls-verified",
-        "monitoring",
-        "tlsConfig:\n",
-        "tlsConfig:\n        insecureSkipVerify: true\n",
-    ),
-    template(
-        REDIS,
-        "alert-severity-labels-present",
-        "monitoring",
-        "labels:\n            severity: warning",
-        "labels: {priority: warning}",
-    ),
     override(MONGODB, "percona-psmdb-tls-required", "tls:\n  mode: preferTLS"),
     template(
         MONGODB,
@@ -222,11 +167,6 @@ BROKEN = (
 """,
         "storages: {object-store: {type: s3, s3: {bucket: example, credentialsSecret: backup}}}\n",
     ),
-    override(MONGODB, "certificate-key-rotates", "certificates:\n  rotation: Never"),
-    override(MONGODB, "certificate-key-strong", "certificates:\n  size: 2048"),
-    override(MONGODB, "certificate-duration-limited", "certificates:\n  duration: 5000h"),
-    override(MONGODB, "external-secret-refresh-on", "secrets:\n  refresh_interval: 0s"),
-    override(MONGODB, "secret-store-tls-verified", "secrets:\n  vault_url: http://vault.example.com:8200"),
     Broken(
         MONGODB,
         "namespace-pod-security-enforced-restricted",
@@ -234,34 +174,75 @@ BROKEN = (
         "namespace:\n",
         "namespace:\n  pod_security: baseline\n",
     ),
-    override(MONGODB, "storage-class-customer-managed-key", "storage:\n  kms_key: alias/aws/ebs"),
-    template(
-        MONGODB,
-        "network-policy-not-allow-all-egress",
-        "network",
-        "    - to:\n        - ipBlock:\n            cidr: {{ network.object_store_cidr }}",
-        "    - to: [{ipBlock: {cidr: 0.0.0.0/0}}]",
-    ),
-    template(
-        MONGODB,
-        "default-service-account-no-automount",
-        "access",
-        "automountServiceAccountToken: false",
-        "automountServiceAccountToken: true",
-    ),
     template(MONGODB, "role-no-wildcard-resources", "access", "resources: [networkpolicies]", 'resources: ["*"]'),
-    template(
-        MONGODB,
-        "service-monitor-tls-verified",
-        "monitoring",
-        "tlsConfig:\n",
-        "tlsConfig:\n        insecureSkipVerify: true\n",
+    # What several stacks have in the same words.
+    *(
+        override(stack, "certificate-key-rotates", "certificates:\n  rotation: Never")
+        for stack in (POSTGRESQL, MONITORING, REDIS, MONGODB)
     ),
-    template(
-        MONGODB,
-        "alert-severity-labels-present",
-        "monitoring",
-        "labels:\n            severity: warning",
-        "labels: {priority: warning}",
+    *(
+        override(stack, "certificate-key-strong", "certificates:\n  algorithm: RSA\n  size: 2048")
+        for stack in (POSTGRESQL, MONITORING)
+    ),
+    *(
+        override(stack, "external-secret-refresh-on", "secrets:\n  refresh_interval: 0s")
+        for stack in (POSTGRESQL, HARDENING, MONITORING, REDIS, MONGODB)
+    ),
+    *(
+        override(stack, "secret-store-tls-verified", "secrets:\n  vault_url: http://vault.example.com:8200")
+        for stack in (POSTGRESQL, MONITORING, REDIS, MONGODB)
+    ),
+    *(
+        override(stack, "namespace-pod-security-enforced-restricted", "namespace:\n  pod_security: baseline")
+        for stack in (POSTGRESQL, MONITORING, REDIS)
+    ),
+    *(
+        override(stack, "certificate-duration-limited", "certificates:\n  duration: 5000h")
+        for stack in (HARDENING, MONITORING, REDIS, MONGODB)
+    ),
+    *(
+        override(stack, "storage-class-customer-managed-key", "storage:\n  kms_key: alias/aws/ebs")
+        for stack in (MONITORING, MONGODB)
+    ),
+    *(override(stack, "certificate-key-strong", "certificates:\n  size: 2048") for stack in (REDIS, MONGODB)),
+    *(
+        template(
+            stack,
+            "network-policy-not-allow-all-egress",
+            "network",
+            "    - to:\n        - ipBlock:\n            cidr: {{ network.object_store_cidr }}",
+            "    - to: [{ipBlock: {cidr: 0.0.0.0/0}}]",
+        )
+        for stack in (POSTGRESQL, REDIS, MONGODB)
+    ),
+    *(
+        template(
+            stack,
+            "default-service-account-no-automount",
+            "access",
+            "automountServiceAccountToken: false",
+            "automountServiceAccountToken: true",
+        )
+        for stack in (REDIS, MONGODB)
+    ),
+    *(
+        template(
+            stack,
+            "service-monitor-tls-verified",
+            "monitoring",
+            "tlsConfig:\n",
+            "tlsConfig:\n        insecureSkipVerify: true\n",
+        )
+        for stack in (REDIS, MONGODB)
+    ),
+    *(
+        template(
+            stack,
+            "alert-severity-labels-present",
+            "monitoring",
+            "labels:\n            severity: warning",
+            "labels: {priority: warning}",
+        )
+        for stack in (REDIS, MONGODB)
     ),
 )

@@ -75,8 +75,6 @@ def read_ahead(files: Sequence[ManifestFile], masker: Masker) -> None:
     def some(part: Sequence[ManifestFile]) -> tuple[list[Batch], frozenset[str]]:
         return [file.read("") for file in part], masker.learnt()
 
-    if len(files) < _WORTH_A_PROCESS:
-        return
     by_size = sorted(files, key=ManifestFile.size)
     ordered = [*by_size[::2], *by_size[1::2]]
     parts = in_halves(some, ordered, _WORTH_A_PROCESS)
