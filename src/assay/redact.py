@@ -48,7 +48,8 @@ _NOT_WORDS = re.compile(r"[-_. /]")
 _NO_WORDS = dict.fromkeys(map(ord, "-_. /"))
 # A reference such as $(USER):$(PASSWORD) is no secret, and everybody's user of a git server is git.
 _URL_USER = re.compile(r"(?<=://)(?!git@)(?!(?:[^/\s@:]*:)?\$[({][^@/\s]*[)}]@)[^/\s@\"'<>]+(?=@)")
-_ASSIGNMENT = re.compile(r"(?m)([A-Za-z][\w.-]*)([\"']?[ \t]*[:=][ \t]*)([\"']?)([^\s\"'#,;&]+)")
+# It begins at the first letter of a name: tried at each letter, long words would take quadratic time.
+_ASSIGNMENT = re.compile(r"(?m)(?<![A-Za-z])([A-Za-z][\w.-]*+)([\"']?[ \t]*+[:=][ \t]*+)([\"']?)([^\s\"'#,;&]+)")
 _REFERENCE = re.compile(r"\$\([^)]*\)|\$\{[^}]*\}|\$\w+")
 # What a chart writes where a program puts the value later: it says itself that it is none.
 _STAND_IN = re.compile(r"[\w.-]*placeholder[\w.-]*", re.IGNORECASE)
@@ -73,9 +74,9 @@ class Masker:
         self._free_names = (*self._names, *FREE_NAMES)
         self._credential: dict[str, bool] = {}
         self._known: set[str] = set()
-        self._longest_first: list[str] = []
-        self._heads: set[tuple[str, ...]] = set()
+        self._heads: dict[tuple[str, ...], list[str]] = {}
         self._short: list[str] = []
+        self._sorted = False
         self._masked: dict[str, str] = {}
         for value in values:
             self.learn(value)
@@ -102,7 +103,7 @@ class Masker:
         forms = {form for form in forms if not _KEY_ONLY.fullmatch(form) or form == text.strip()}
         forms.add(decoded.strip())
         self._known.update(form for form in forms if form.lower() not in _TRIVIAL)
-        self._longest_first = []
+        self._sorted = False
         self._masked = {}
 
     def learnt(self) -> frozenset[str]:
@@ -113,7 +114,7 @@ class Masker:
         """Take in what another masker has learnt."""
         if not forms <= self._known:
             self._known |= forms
-            self._longest_first = []
+            self._sorted = False
             self._masked = {}
 
     def mask(self, text: str) -> str:
@@ -138,22 +139,26 @@ class Masker:
         return self._mask("\n".join(self._line(line) for line in text.split("\n")), shortest=1)
 
     def _mask(self, text: str, *, shortest: int) -> str:
-        if not self._longest_first:
-            self._longest_first = sorted(self._known, key=lambda form: (-len(form), form))
-            self._heads = {tuple(form[:_SHORTEST]) for form in self._known}
-            self._short = [form for form in self._longest_first if len(form) < _SHORTEST]
         if "://" in text:
             text = _URL_USER.sub(_HIDDEN, text)
-        forms = self._longest_first if self._may_hold(text) else self._short if shortest < _SHORTEST else []
-        for form in forms:
+        for form in self._candidates(text):
             if len(form) >= shortest and form in text:
                 whole = len(form) > _SHORT
                 text = text.replace(form, _HIDDEN) if whole else re.sub(_as_word(form), _HIDDEN, text)
         return text.replace(_HIDDEN, PLACEHOLDER)
 
-    def _may_hold(self, text: str) -> bool:
-        """Whether a text holds the beginning of any value: most hold none, and there can be thousands of values."""
-        return not self._heads.isdisjoint(zip(text, text[1:], text[2:], text[3:], strict=False))
+    def _candidates(self, text: str) -> list[str]:
+        """The values that a text may hold, the longest first: it holds their beginning. There can be thousands."""
+        if not self._sorted:
+            self._heads, self._short, self._sorted = {}, [], True
+            for form in self._known:
+                whole = len(form) >= _SHORTEST
+                (self._heads.setdefault(tuple(form[:_SHORTEST]), []) if whole else self._short).append(form)
+        heads = self._heads.keys() & zip(text, text[1:], text[2:], text[3:], strict=False)
+        if not heads and not self._short:
+            return []
+        found = [*self._short, *(form for head in heads for form in self._heads[head])]
+        return sorted(found, key=lambda form: (-len(form), form))
 
     def is_credential(self, name: str) -> bool:
         """Whether a key, variable, flag or annotation is named like a credential."""

@@ -155,7 +155,7 @@ class _Reader:
                 progress(f"judging {name}: {done} of {len(world.objects)} objects")
 
         finder = self.waivers.finder(world.clock)
-        judge = Judge(bindings, in_scope, finder, self.excerpts.fill, everything=self.settings.everything)
+        judge = Judge(bindings, in_scope, finder, self.excerpts.place, everything=self.settings.everything)
         apart = all(source.apart for source in self.sources)
         judged = judge.judge(world, Facts(world), note, apart=apart)
         return _Judged(world, bindings, judged, in_scope, warned, batch.skipped)

@@ -11,7 +11,7 @@ from assay.documents import fromjson, limits
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BLOCK = 65536
+_BLOCK = 4096
 _CONTENT = re.compile(r"(?m)^[ \t\r\f\v]*(?=[^\s#])")
 _SEPARATOR = re.compile(r"---(?:[ \t\r]*(?:#[^\n]*)?|(?P<content>[^\n]*))(?:\n|\Z)")
 

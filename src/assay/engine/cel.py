@@ -6,6 +6,7 @@ text, and an empty optional cannot be turned into a Python value. Both become :c
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from assay import __version__
 from assay.engine.kept import Expressions, digest
+from assay.engine.parts import merged, program_of, split, with_parts
+from assay.engine.reads import reads, same
 
 if TYPE_CHECKING:
-    from cel_expr_python import cel
+    from assay.engine.kept import New
+    from assay.engine.parts import Tree
+    from assay.engine.reads import Read
 
 VARIABLES = ("object", "pod", "podMetadata", "params", "facts", "containerType", "key", "now")
 
@@ -27,7 +32,32 @@ class Failed:
     reason: str
 
 
-Program = Callable[[Any], Any]
+_UNKNOWN = object()
+
+_MOST_GIVEN = 500
+"""How many answers of a part are remembered, so that memory does not grow with the size of a cluster."""
+
+
+class Activation:
+    """What expressions see of one item; the runtime gets it when the first of them is evaluated."""
+
+    __slots__ = ("_env", "_made", "known", "variables")
+
+    def __init__(self, env: Any, variables: Mapping[str, Any]) -> None:
+        self._env = env
+        self._made: Any = None
+        self.variables = variables
+        self.known: dict[str, Any] = {}
+        """What parts of expressions gave for this item."""
+
+    def made(self) -> Any:
+        """The runtime's own form; values are converted when they are read."""
+        if self._made is None:
+            self._made = self._env.Activation(dict(self.variables))
+        return self._made
+
+
+Program = Callable[[Activation], Any]
 
 
 class CompileError(ValueError):
@@ -48,8 +78,9 @@ class Runtime:
 
         from assay.engine.functions import FUNCTIONS
 
+        self._variables = frozenset((*VARIABLES, "container", *items))
         self._env = cel.NewEnv(
-            variables=dict.fromkeys((*VARIABLES, "container", *items), cel.Type.DYN),
+            variables=dict.fromkeys(self._variables, cel.Type.DYN),
             extensions=[
                 ext_math.ExtMath(),
                 ext_optional.ExtOptional(),
@@ -57,7 +88,8 @@ class Runtime:
                 cel.CelExtension("assay", [_declare(cel, *entry) for entry in FUNCTIONS]),
             ],
         )
-        self._compiled: dict[str, Any] = {}
+        self._checked: set[str] = set()
+        self._programs: dict[str, Program] = {}
         self._error = cel.Type.ERROR
         made_by = Path(cel.__file__).stat()
         signatures = [entry[:4] for entry in FUNCTIONS]
@@ -65,8 +97,8 @@ class Runtime:
             digest(__version__, made_by.st_size, made_by.st_mtime_ns, VARIABLES, signatures, shared)
         )
 
-    def compile(self, expression: str) -> Any:
-        """Check an expression and compile it, or give the one compiled before.
+    def compile(self, expression: str) -> None:
+        """Check that an expression compiles.
 
         What is evaluated is the form without the types that the check found: everything is dynamic here, and it is
         read back, prepared and evaluated in half the time.
@@ -74,19 +106,16 @@ class Runtime:
         Raises:
             CompileError: With the compiler's message.
         """
-        known = self._compiled.get(expression)
-        if known is None:
+        if expression not in self._checked:
             try:
                 self._env.compile(expression)
-                known = self._env.compile(expression, disable_check=True)
             except RuntimeError as problem:
                 raise CompileError(_plain(str(problem))) from None
-            self._compiled[expression] = known
-        return known
+            self._checked.add(expression)
 
-    def activation(self, variables: Mapping[str, Any]) -> cel.Activation:
-        """What expressions see; values are converted when they are read."""
-        return self._env.Activation(dict(variables))
+    def activation(self, variables: Mapping[str, Any]) -> Activation:
+        """What expressions see."""
+        return Activation(self._env, variables)
 
     def program(self, expression: str) -> Program:
         """An expression that can be evaluated; what cannot be compiled fails each time.
@@ -94,7 +123,7 @@ class Runtime:
         The program gives Python data, or :class:`Failed`.
         """
         try:
-            return self._program(self.compile(expression))
+            return program_of(self._parts_of(expression), self._part, _no_boolean)
         except CompileError as problem:
             failed = Failed(str(problem))
             return lambda _activation: failed
@@ -105,38 +134,91 @@ class Runtime:
         Raises:
             CompileError: With the compiler's message.
         """
-        serialized = self._kept.get(key, lambda: self.compile(expression()).serialize())
-        try:
-            return self._program(self._env.deserialize(serialized))
-        except (RuntimeError, TypeError, ValueError):
-            return self._program(self.compile(expression()))
+        tree = self._kept.tree(key, lambda: self._parts_of(expression()))
+        return program_of(tree, self._part, _no_boolean)
 
-    def compiled(self) -> dict[str, str]:
+    def compiled(self) -> New:
         """What had to be compiled because it was not kept."""
         return self._kept.new
 
-    def keep(self, made: Iterable[Mapping[str, str]]) -> None:
+    def keep(self, made: Iterable[New]) -> None:
         """Keep what was compiled, here and elsewhere, for the next run."""
         self._kept.save(made)
 
-    def _program(self, compiled: Any) -> Program:
-        evaluate = compiled.eval
+    def _parts_of(self, expression: str) -> Tree:
+        """The tree of an expression, its parts by name, each kept."""
+        self.compile(expression)
+        like = functools.cache(lambda text: {path[:2] for path, _ in self._compiled_part(text)[1]})
+        tree = merged(split(expression), lambda one, other: like(one) <= like(other) or like(other) <= like(one))
 
-        def run(activation: Any) -> Any:
+        def named(text: str) -> str:
+            name = digest(text)
+            self._kept.part(name, lambda: (text, *self._compiled_part(text)))
+            return name
+
+        return with_parts(tree, named)
+
+    def _compiled_part(self, text: str) -> tuple[bytes, list[Read]]:
+        serialized = self._env.compile(text, disable_check=True).serialize()
+        return serialized, reads(serialized, self._variables)
+
+    def _part(self, name: str) -> Program:
+        """What evaluates a part: once for all items that are the same to it."""
+        found = self._programs.get(name)
+        if found is None:
+            found = self._programs[name] = self._new_part(name)
+        return found
+
+    def _new_part(self, name: str) -> Program:
+        text, serialized, read = self._kept.part(name)
+        error = self._error
+        evaluate: Any = None
+        given: dict[bytes, Any] = {}
+
+        def run(activation: Activation) -> Any:
+            value = activation.known.get(name, _UNKNOWN)
+            if value is not _UNKNOWN:
+                return value
+            key = same(activation.variables, read)
+            value = given.get(key, _UNKNOWN) if key else _UNKNOWN
+            if value is _UNKNOWN:
+                value = once(activation)
+                if key:
+                    if len(given) >= _MOST_GIVEN:
+                        given.clear()
+                    given[key] = value
+            activation.known[name] = value
+            return value
+
+        def once(activation: Activation) -> Any:
+            nonlocal evaluate
+            if evaluate is None:
+                evaluate = self._evaluator(text, serialized)
             try:
-                value = evaluate(activation)
+                value = evaluate(activation.made())
                 plain = value.plain_value()
             except (RuntimeError, TypeError, ValueError) as problem:
                 return Failed(_plain(str(problem).partition("\n")[0]))
             if plain is True or plain is False:
                 return plain
-            return Failed(_plain(str(plain))) if value.type() == self._error else plain
+            return Failed(_plain(str(plain))) if value.type() == error else plain
 
         return run
 
-    def evaluate(self, expression: str, activation: cel.Activation) -> Any:
+    def _evaluator(self, text: str, serialized: bytes) -> Any:
+        try:
+            return self._env.deserialize(serialized).eval
+        except (RuntimeError, TypeError, ValueError):
+            return self._env.compile(text, disable_check=True).eval
+
+    def evaluate(self, expression: str, activation: Activation) -> Any:
         """The value of an expression as Python data, or :class:`Failed`."""
         return self.program(expression)(activation)
+
+
+def _no_boolean(value: Any) -> Failed:
+    """What an operator that wants booleans makes of another value."""
+    return value if isinstance(value, Failed) else Failed(f"no such overload: {type(value).__name__} is no boolean")
 
 
 def _declare(module: Any, name: str, result: str, parameters: tuple[str, ...], is_member: bool, body: Any) -> Any:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from assay.engine.blame import blame, digest, evidence_of, fingerprint, item_name
@@ -17,9 +18,10 @@ from assay.model.verdicts import Finding, Tally, Verdict, worst
 from assay.workloads import TEMPLATES, PodView, pod_view
 
 if TYPE_CHECKING:
+    from assay.engine.kept import New
     from assay.facts import Facts
     from assay.model.objects import KubeObject, Unread, World
-    from assay.model.origin import Route
+    from assay.model.origin import Place, Route
     from assay.model.rules import Binding, Each, Rule
     from assay.model.waivers import Waiver
 
@@ -33,12 +35,12 @@ Waive = Callable[[Finding, "KubeObject"], "Waiver | None"]
 """The waiver that matches a failure, expired or not."""
 
 
-Finish = Callable[[Finding], Finding]
-"""What is done to a finding at last: here its places get the lines around them."""
+Finish = Callable[["Place"], "Place"]
+"""What is done to a place of a finding at last: here it gets the lines around it."""
 
 
-def _as_it_is(finding: Finding) -> Finding:
-    return finding
+def _as_it_is(place: Place) -> Place:
+    return place
 
 
 def _nothing(_finding: Finding, _obj: KubeObject) -> None:
@@ -103,7 +105,6 @@ class Judge:
         """Conditions of places that broke: no verdict depends on them, but the tests of a rule do."""
         self._packs = sorted({pack for binding in bindings for pack, _ in binding.controls})
         self._by_kind: dict[str, list[int]] = {}
-        self._guarded = {binding.rule.id: _guarded(binding.rule) for binding in bindings}
         self._unset = {id(binding): binding.unset for binding in bindings}
         self._programs: dict[tuple[int, str], Program] = {}
 
@@ -116,7 +117,7 @@ class Judge:
             apart: Half of the objects may be judged in another process: their places need nothing but themselves.
         """
 
-        def some(indexes: Sequence[int]) -> tuple[Judged, dict[str, str]]:
+        def some(indexes: Sequence[int]) -> tuple[Judged, New]:
             part = Judged(counts={binding.rule.id: Counter() for binding in self._bindings})
             for index in indexes:
                 self._object(world, facts, index, world.objects[index], part)
@@ -152,13 +153,13 @@ class Judge:
                 if self._everything or verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE):
                     found = self._finding(world, binding, controls, subject, item, verdict, reason)
                     found = self._waived(found, obj, world) if verdict is Verdict.FAIL else found
-                    judged.findings.append(self._finish(found))
+                    judged.findings.append(found)
                     verdict = found.verdict
                 verdicts.append(verdict)
             counts = judged.counts[binding.rule.id]
             for verdict in verdicts or (Verdict.NOT_APPLICABLE,):
                 counts[verdict] += 1
-            overall = worst(verdicts)
+            overall = verdicts[0] if len(verdicts) == 1 else worst(verdicts)
             if overall is not Verdict.NOT_APPLICABLE:
                 judged.tallies.append(Tally(number, index, overall))
 
@@ -181,24 +182,24 @@ class Judge:
         rule = binding.rule
         if item.broken:
             return Verdict.ERROR, item.broken
-        unknown = subject.add_facts(rule, item)
+        unknown = subject.add_facts(rule, item) if rule.needs else ""
         if unknown:
             return Verdict.NOT_ASSESSED, unknown
-        decided = self._evaluate(binding, self._guarded[rule.id], item)
+        applies = self._evaluate(binding, rule.when, item) if rule.when else True
+        if applies is False:
+            return Verdict.NOT_APPLICABLE, ""
+        if applies is not True:
+            return Verdict.ERROR, f"`when` gave {_described(applies)}"
+        decided = self._evaluate(binding, rule.check, item)
         if decided is True or decided is False:
             for name, condition in self._unset[id(binding)]:
                 if self._evaluate(binding, condition, item) is not False:
                     reason = f"the parameter {name} is not set (--param, or `params:` in assay.yaml)"
                     return Verdict.NOT_ASSESSED, reason
             verdict = Verdict.PASS if decided else Verdict.FAIL
-            doubt = subject.doubt(rule, verdict)
+            doubt = subject.doubt(rule, verdict) if rule.needs else ""
             return (Verdict.NOT_ASSESSED, doubt) if doubt else (verdict, "")
-        if decided == _NOT_APPLICABLE:
-            return Verdict.NOT_APPLICABLE, ""
-        applies = self._evaluate(binding, rule.when, item) if rule.when else True
-        if applies is not True:
-            return Verdict.ERROR, f"`when` gave {_described(applies)}"
-        return Verdict.ERROR, f"`assert` gave {_described(self._evaluate(binding, rule.check, item))}"
+        return Verdict.ERROR, f"`assert` gave {_described(decided)}"
 
     def _evaluate(self, binding: Binding, expression: str, item: _Item) -> Any:
         """The value of an expression of a rule for an item; all rules share the activation of an item."""
@@ -252,7 +253,7 @@ class Judge:
             route=route or item.route,
             reason=reason,
             evidence=() if decided else evidence_of(at, rule.evidence, item.route, subject.view, obj),
-            places=places,
+            places=tuple(map(self._finish, places)),
             controls=controls,
             binding=binding.name,
             source=obj.source,
@@ -290,23 +291,21 @@ class Judge:
             judged.tallies.append(Tally(number, -1, Verdict.NOT_ASSESSED))
             judged.counts[rule.id][Verdict.NOT_ASSESSED] += 1
             judged.findings.append(
-                self._finish(
-                    Finding(
-                        rule=rule.id,
-                        params=tuple(binding.params.items()),
-                        packs=binding.packs,
-                        verdict=Verdict.NOT_ASSESSED,
-                        severity=rule.severity,
-                        world=world.name,
-                        message=rule.title,
-                        reason=unread.reason,
-                        places=(unread.place,) if unread.place else (),
-                        controls=binding.controls,
-                        unread=unread,
-                        binding=binding.name,
-                        source=unread.source,
-                        fingerprint=digest(rule.id, binding.name, unread.source),
-                    )
+                Finding(
+                    rule=rule.id,
+                    params=tuple(binding.params.items()),
+                    packs=binding.packs,
+                    verdict=Verdict.NOT_ASSESSED,
+                    severity=rule.severity,
+                    world=world.name,
+                    message=rule.title,
+                    reason=unread.reason,
+                    places=(self._finish(unread.place),) if unread.place else (),
+                    controls=binding.controls,
+                    unread=unread,
+                    binding=binding.name,
+                    source=unread.source,
+                    fingerprint=digest(rule.id, binding.name, unread.source),
                 )
             )
 
@@ -343,8 +342,6 @@ class _Subject:
 
     def add_facts(self, rule: Rule, item: _Item) -> str:
         """Hand over the facts that a rule reads; the reason if one could not be computed."""
-        if not rule.needs:
-            return ""
         values, unknown = self._facts.of(self.obj, rule.needs)
         known = item.variables.get("facts", {})
         if not values.keys() <= known.keys():
@@ -354,15 +351,7 @@ class _Subject:
 
     def doubt(self, rule: Rule, verdict: Verdict) -> str:
         """Why a relation's verdict does not stand where only a part of the world was seen."""
-        return self._facts.doubt(self.obj, rule.needs, verdict) if rule.needs else ""
-
-
-_NOT_APPLICABLE = "\u0000not applicable"
-
-
-def _guarded(rule: Rule) -> str:
-    """`when` and `assert` as one expression, which costs one evaluation instead of two."""
-    return f'({rule.when}\n) ? dyn({rule.check}\n) : dyn("\\u0000not applicable")' if rule.when else rule.check
+        return self._facts.doubt(self.obj, rule.needs, verdict)
 
 
 def matches(rule: Rule, group_kind: str) -> bool:
@@ -406,13 +395,15 @@ def walk(obj: KubeObject, view: PodView | None, path: str) -> Iterator[tuple[Rou
 _BRACES = re.compile(r"\{((?:[^{}\"']|\"[^\"]*\"|'[^']*'|\{[^{}]*\})+)\}")
 
 
-def split_message(message: str) -> Iterator[tuple[str, str]]:
+@cache
+def split_message(message: str) -> list[tuple[str, str]]:
     """A message as pairs of plain text and the expression that follows it (empty after the last)."""
+    pairs = []
     end = 0
     for match in _BRACES.finditer(message):
-        yield message[end : match.start()], match[1]
+        pairs.append((message[end : match.start()], match[1]))
         end = match.end()
-    yield message[end:], ""
+    return [*pairs, (message[end:], "")]
 
 
 def _shown(value: Any) -> str:

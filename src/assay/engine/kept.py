@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import hashlib
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from assay.engine.parts import Tree
+    from assay.engine.reads import Read
 
 _MOST = 2000
 
@@ -57,8 +62,15 @@ def _folder() -> Path:
     return Path(base) / "assay"
 
 
+Part: TypeAlias = "tuple[str, bytes, list[Read]]"
+"""The text of a part of an expression, its compiled form, and what it reads."""
+
+New: TypeAlias = "dict[str, dict[str, Any]]"
+"""Trees and parts, as they are kept."""
+
+
 class Expressions:
-    """Compiled expressions by key, read when the first is asked for.
+    """Compiled expressions by key: their trees, and the parts that these name; read when the first is asked for.
 
     Args:
         name: A digest of what all of them depend on.
@@ -66,26 +78,40 @@ class Expressions:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._known: dict[str, str] | None = None
-        self.new: dict[str, str] = {}
+        self.new: New = {"trees": {}, "parts": {}}
         """What was made because it was not kept."""
 
-    def get(self, key: str, make: Callable[[], bytes]) -> bytes:
-        """What was kept under a key, else what ``make`` gives, which is kept by :meth:`save`."""
-        if self._known is None:
-            found = read("expressions", self._name)
-            self._known = found if isinstance(found, dict) else {}
-        text = self._known.get(key)
-        if text is not None:
-            return base64.b64decode(text)
-        made = make()
-        self.new[key] = base64.b64encode(made).decode()
+    @functools.cached_property
+    def _known(self) -> New:
+        found = read("programs", self._name)
+        return found if isinstance(found, dict) and found.keys() == {"trees", "parts"} else {"trees": {}, "parts": {}}
+
+    def tree(self, key: str, make: Callable[[], Tree]) -> Tree:
+        """The tree that was kept under a key, else what ``make`` gives, which is kept by :meth:`save`."""
+        found: Tree | None = self._known["trees"].get(key)
+        if found is None:
+            found = self.new["trees"][key] = make()
+        return found
+
+    def part(self, name: str, make: Callable[[], Part] | None = None) -> Part:
+        """The part that was kept under a name, else what ``make`` gives."""
+        found = self._known["parts"].get(name) or self.new["parts"].get(name)
+        if found:
+            return found[0], base64.b64decode(found[1]), found[2]
+        if make is None:
+            raise KeyError(name)
+        text, serialized, reads = made = make()
+        self.new["parts"][name] = (text, base64.b64encode(serialized).decode(), reads)
         return made
 
-    def save(self, made: Iterable[Mapping[str, str]]) -> None:
+    def save(self, made: Iterable[New]) -> None:
         """Keep what was made, here and elsewhere."""
-        new = {key: text for part in made for key, text in part.items()}
-        if new:
-            known = (self._known or {}) if len(self._known or {}) < _MOST else {}
-            write("expressions", self._name, {**known, **new})
-            self._known, self.new = {**known, **new}, {}
+        new: New = {"trees": {}, "parts": {}}
+        for part in made:
+            for kind, entries in part.items():
+                new[kind].update(entries)
+        if new["trees"]:
+            known = self._known if len(self._known["trees"]) < _MOST else {}
+            self._known = {kind: {**known.get(kind, {}), **entries} for kind, entries in new.items()}
+            write("programs", self._name, self._known)
+            self.new = {"trees": {}, "parts": {}}

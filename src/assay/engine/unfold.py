@@ -20,7 +20,7 @@ _TOKEN = re.compile(
     r"|[A-Za-z_]\w*|[0-9][\w.]*|//[^\n]*|\s+|.",
     re.DOTALL,
 )
-_OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
+OPEN, CLOSE = frozenset("([{"), frozenset(")]}")
 _LOOPS = frozenset({"all", "exists", "exists_one", "map", "filter", "optMap", "optFlatMap"})
 
 
@@ -37,16 +37,17 @@ def unfold(expression: str, params: Mapping[str, Any], shared: Mapping[str, Shar
     """
     if not any(word in expression for word in ("cel.bind", "params", "lib.")):
         return expression
-    return "".join(_with_params(_binds(_shared(_tokens(expression), shared or {})), params))
+    return "".join(_with_params(_binds(_shared(tokens_of(expression), shared or {})), params))
 
 
 def shared_names(expression: str) -> list[str]:
     """The names of the shared expressions that an expression uses, each once."""
-    tokens = _tokens(expression) if "lib." in expression else []
+    tokens = tokens_of(expression) if "lib." in expression else []
     return list(dict.fromkeys(tokens[i + 2] for i in range(len(tokens)) if _is_shared(tokens, i)))
 
 
-def _tokens(expression: str) -> list[str]:
+def tokens_of(expression: str) -> list[str]:
+    """An expression as texts, names, numbers and single signs; white space and comments are one blank."""
     found = [match[0] for match in _TOKEN.finditer(expression)]
     return [" " if part.isspace() or part.startswith("//") else part for part in found]
 
@@ -81,7 +82,7 @@ def _shared(tokens: list[str], shared: Mapping[str, Shared]) -> list[str]:
         values = [["(", *_shared(argument, shared), ")"] for argument in given]
         # What a shared expression uses itself comes before it in its file, so this ends.
         earlier = {key: shared[key] for key in list(shared)[: list(shared).index(name)]}
-        body = _shared(_tokens(known.expression), earlier)
+        body = _shared(tokens_of(known.expression), earlier)
         done += ["(", *_replaced(body, dict(zip(known.takes, values, strict=True))), ")"]
     return done
 
@@ -110,11 +111,11 @@ def _arguments(tokens: list[str], start: int) -> tuple[list[list[str]], int]:
     depth = 0
     for position in range(start, len(tokens)):
         part = tokens[position]
-        if part in _CLOSE:
+        if part in CLOSE:
             if not depth:
                 return arguments, position + 1
             depth -= 1
-        elif part in _OPEN:
+        elif part in OPEN:
             depth += 1
         if part == "," and not depth:
             arguments.append([])
@@ -144,7 +145,7 @@ def _free(tokens: list[str]) -> set[str]:
     return names - {part for index, part in enumerate(tokens) if _declares(tokens, index)}
 
 
-def _before(tokens: list[str], index: int) -> int:
+def before(tokens: list[str], index: int) -> int:
     """The index of the last part before one that is no blank; -1 if there is none."""
     index -= 1
     while index >= 0 and tokens[index] == " ":
@@ -154,16 +155,16 @@ def _before(tokens: list[str], index: int) -> int:
 
 def _is_field(tokens: list[str], index: int) -> bool:
     """Whether a name is a field: it follows ``.`` or ``.?``."""
-    before = _before(tokens, index)
-    if before >= 0 and tokens[before] == "?":
-        before = _before(tokens, before)
-    return before >= 0 and tokens[before] == "."
+    index = before(tokens, index)
+    if index >= 0 and tokens[index] == "?":
+        index = before(tokens, index)
+    return index >= 0 and tokens[index] == "."
 
 
 def _declares(tokens: list[str], index: int) -> bool:
     """Whether a name is what a loop calls its items: it stands right after ``.all(`` and the like."""
-    bracket = _before(tokens, index)
-    loop = _before(tokens, bracket) if bracket >= 0 and tokens[bracket] == "(" else -1
+    bracket = before(tokens, index)
+    loop = before(tokens, bracket) if bracket >= 0 and tokens[bracket] == "(" else -1
     return loop >= 0 and tokens[loop] in _LOOPS and _is_field(tokens, loop)
 
 

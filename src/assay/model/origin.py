@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any, Protocol
 
 Route = tuple[str | int, ...]
@@ -55,19 +57,23 @@ class Origin(Protocol):
         ...
 
 
+_PLAIN_STEP = re.compile(r"[\w-]+")
+
+
 def format_route(route: Route) -> str:
     """Write a route as people do: ``spec.containers[0].image``, ``metadata.labels["a.b/c"]``."""
     text = ""
     for step in route:
         if isinstance(step, int):
             text += f"[{step}]"
-        elif step and all(char.isalnum() or char in "_-" for char in step):
+        elif _PLAIN_STEP.fullmatch(step):
             text += f".{step}" if text else step
         else:
             text += f'["{step}"]'
     return text
 
 
+@cache
 def parse_route(text: str) -> Route:
     """Read what :func:`format_route` writes.
 
@@ -103,8 +109,8 @@ _ABSENT = object()
 def step_into(value: Any, step: str | int) -> Any:
     """One step down; the sentinel that :func:`exists` knows where there is none."""
     if isinstance(step, str):
-        return value.get(step, _ABSENT) if isinstance(value, Mapping) else _ABSENT
-    is_list = isinstance(value, Sequence) and not isinstance(value, str)
+        return value.get(step, _ABSENT) if isinstance(value, (dict, Mapping)) else _ABSENT
+    is_list = isinstance(value, (list, Sequence)) and not isinstance(value, str)
     return value[step] if is_list and step < len(value) else _ABSENT
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from assay.model.objects import Identity, Unread
@@ -89,8 +89,7 @@ class Finding:
             raise ValueError(f"a failure of {self.rule} without a place")
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(NamedTuple):
     """The verdict of one binding for one object of a world, both by their index; never ``not applicable``.
 
     ``object`` is -1 for what was not seen.
