@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -13,7 +12,7 @@ R = TypeVar("R")
 
 
 def in_halves(work: Callable[[Sequence[T]], R], items: Sequence[T], fewest: int) -> list[R]:
-    """What ``work`` gives for the first half, and for the second from a process forked for it.
+    """What ``work`` gives for every second item from the first on, and for the others from a process forked for it.
 
     One result for everything where there are fewer than ``fewest`` items (a process costs about 10 ms), one processor,
     other threads or no ``fork``. A process that fails changes nothing: its half is done here. Results must be
@@ -21,20 +20,22 @@ def in_halves(work: Callable[[Sequence[T]], R], items: Sequence[T], fewest: int)
     """
     if not _can_fork() or len(items) < fewest:
         return [work(items)]
-    middle = len(items) // 2
+    here, there = items[::2], items[1::2]
+    import pickle  # not for small scans, which do without
+
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
-        _answer(writer, lambda: work(items[middle:]))
+        _answer(writer, lambda: work(there))
     os.close(writer)
     try:
-        first = work(items[:middle])
+        first = work(here)
         with os.fdopen(reader, "rb", closefd=False) as stream:
             answer = stream.read()
     finally:
         os.close(reader)
         status = os.waitpid(child, 0)[1]
-    second: R = pickle.loads(answer) if status == 0 else work(items[middle:])  # noqa: S301 - our own process wrote it
+    second: R = pickle.loads(answer) if status == 0 else work(there)  # noqa: S301 - our own process wrote it
     return [first, second]
 
 
@@ -42,6 +43,8 @@ def _answer(writer: int, make: Callable[[], Any]) -> None:
     """What the forked process does: write the result and end at once, without the parent's clean-up."""
     code = 1
     try:
+        import pickle
+
         with os.fdopen(writer, "wb") as stream:
             pickle.dump(make(), stream, pickle.HIGHEST_PROTOCOL)
         code = 0

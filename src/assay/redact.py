@@ -43,7 +43,6 @@ _SHAPES = re.compile(
     r"|(?<![0-9A-Za-z])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}",
     re.DOTALL,
 )
-_SHAPE_HINTS = ("PRIVATE KEY", "AKIA", "ASIA", "eyJ")
 _NOT_WORDS = re.compile(r"[-_. /]")
 _NO_WORDS = dict.fromkeys(map(ord, "-_. /"))
 # A reference such as $(USER):$(PASSWORD) is no secret, and everybody's user of a git server is git.
@@ -209,7 +208,12 @@ class Masker:
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, dict):
-            cleaned = {key: self._entry(key, item) for key, item in value.items() if item is not None}
+            cleaned = {}
+            for key, item in value.items():
+                if isinstance(item, (dict, list)):
+                    cleaned[key] = self._value(item)
+                elif item is not None:
+                    cleaned[key] = self._entry(key, item)
             name = value.get("name")
             if "value" in cleaned and isinstance(name, str) and self._is_free_credential(name):
                 cleaned["value"] = self._hide(value["value"])
@@ -219,9 +223,10 @@ class Masker:
         return self._text(value) if isinstance(value, str) else value
 
     def _entry(self, key: str, item: Any) -> Any:
-        if isinstance(item, (str, int, float)) and not isinstance(item, bool) and self.is_credential(key):
+        """A value that is neither map nor list."""
+        if not isinstance(item, bool) and self.is_credential(key):
             return self._hide(item)
-        return self._value(item)
+        return self._text(item) if isinstance(item, str) else item
 
     def _hide(self, item: Any) -> Any:
         if isinstance(item, (dict, list)):
@@ -260,7 +265,7 @@ class Masker:
                 self.learn(match[0])
                 self.learn(match[0].partition(":")[2])
             text = _URL_USER.sub(PLACEHOLDER, text)
-        if any(hint in text for hint in _SHAPE_HINTS):
+        if "PRIVATE KEY" in text or "AKIA" in text or "ASIA" in text or "eyJ" in text:
             text = _SHAPES.sub(lambda match: str(self._hide(match[0])), text)
         if "\n" not in text:
             return self._line(text) if "=" in text else text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from assay.model.controls import Assessability, Control, ControlResult, Pack, Population, Status
 from assay.model.objects import World
@@ -12,7 +13,7 @@ from assay.model.rules import Binding, Rule
 from assay.model.verdicts import Tally, Verdict, worst
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TiedRule:
     """What one tied rule says of one world: the verdict of every object that it decided, by object index."""
 
@@ -22,9 +23,13 @@ class TiedRule:
     verdicts: tuple[tuple[int, Verdict], ...]
     reasons: tuple[str, ...] = ()
 
+    @cached_property
+    def _given(self) -> frozenset[Verdict]:
+        return frozenset(verdict for _, verdict in self.verdicts)
+
     def has(self, verdict: Verdict) -> bool:
         """Whether any object got a verdict."""
-        return any(found is verdict for _, found in self.verdicts)
+        return verdict in self._given
 
 
 def status_of(assessability: Assessability, tied: Sequence[TiedRule]) -> tuple[Status, tuple[str, ...]]:

@@ -97,12 +97,13 @@ class Composer:
         frame: Frame | None = None
         stack: list[Frame | None] = []
         item: Any = EMPTY
+        scalar, limit = self.scalar, self._limit
         while True:
             event = next_event()
             kind = type(event)
+            at_key = frame is not None and frame.is_map and not len(frame.children) & 1
             if kind is ScalarEvent:
-                at_key = frame is not None and frame.is_map and not len(frame.children) & 1
-                item = self.scalar(event, at_key)
+                item = scalar(event, at_key)
                 if event.anchor:
                     self._anchors[event.anchor] = item
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
@@ -110,6 +111,7 @@ class Composer:
                 if frame.anchor:  # type: ignore[union-attr]
                     self._anchors[frame.anchor] = item  # type: ignore[union-attr]
                 event, frame = frame.event, stack.pop()  # type: ignore[union-attr]
+                at_key = frame is not None and frame.is_map and not len(frame.children) & 1
             elif kind is AliasEvent:
                 item = self._alias(event, frame, len(stack))
             elif kind is DocumentEndEvent:
@@ -120,11 +122,11 @@ class Composer:
                 frame = self._opened(event, len(stack))
                 continue
             if frame is not None:
-                if frame.is_map and not len(frame.children) & 1:
+                if at_key:
                     frame.keys_at.append(event.start_mark.index)
                 frame.children.append(item)
             self.count += 1
-            if self.count > self._limit:
+            if self.count > limit:
                 raise too_many(event.start_mark.index)
 
     def _opened(self, event: Any, depth: int) -> Frame:
@@ -182,10 +184,11 @@ class ValueComposer(Composer):
     def scalar(self, event: Any, at_key: bool) -> Any:
         """A value that JSON can hold; a key keeps what it is until its mapping is closed."""
         text = event.value
-        if event.tag is None and not event.implicit[0]:
+        untagged = event.tag is None
+        if untagged and not event.implicit[0]:
             return text
         try:
-            value = raw_scalar(event)
+            value: Any = scalars.plain(text) if untagged else raw_scalar(event)
             if value is text or at_key:
                 return value
             return text if value is scalars.MERGE else scalars.as_json(value)

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from assay import __version__
 from assay.engine.kept import Expressions, digest
 from assay.engine.parts import merged, program_of, split, with_parts
-from assay.engine.reads import reads, same
+from assay.engine.reads import bare, reads, same
 
 if TYPE_CHECKING:
     from assay.engine.kept import New
     from assay.engine.parts import Tree
     from assay.engine.reads import Read
 
+_OF_OBJECT = frozenset({"object", "pod", "podMetadata", "now"})
 VARIABLES = ("object", "pod", "podMetadata", "params", "facts", "containerType", "key", "now")
 
 
@@ -41,14 +42,16 @@ _MOST_GIVEN = 500
 class Activation:
     """What expressions see of one item; the runtime gets it when the first of them is evaluated."""
 
-    __slots__ = ("_env", "_made", "known", "variables")
+    __slots__ = ("_env", "_made", "known", "known_of_object", "variables")
 
-    def __init__(self, env: Any, variables: Mapping[str, Any]) -> None:
+    def __init__(self, env: Any, variables: Mapping[str, Any], known_of_object: dict[str, Any]) -> None:
         self._env = env
         self._made: Any = None
         self.variables = variables
         self.known: dict[str, Any] = {}
         """What parts of expressions gave for this item."""
+        self.known_of_object = known_of_object
+        """What those gave that read nothing of an item."""
 
     def made(self) -> Any:
         """The runtime's own form; values are converted when they are read."""
@@ -113,9 +116,13 @@ class Runtime:
                 raise CompileError(_plain(str(problem))) from None
             self._checked.add(expression)
 
-    def activation(self, variables: Mapping[str, Any]) -> Activation:
-        """What expressions see."""
-        return Activation(self._env, variables)
+    def activation(self, variables: Mapping[str, Any], known_of_object: dict[str, Any] | None = None) -> Activation:
+        """What expressions see.
+
+        Args:
+            known_of_object: The same dict, empty at first, for every item of one object.
+        """
+        return Activation(self._env, variables, {} if known_of_object is None else known_of_object)
 
     def program(self, expression: str) -> Program:
         """An expression that can be evaluated; what cannot be compiled fails each time.
@@ -149,7 +156,7 @@ class Runtime:
         """The tree of an expression, its parts by name, each kept."""
         self.compile(expression)
         like = functools.cache(lambda text: {path[:2] for path, _ in self._compiled_part(text)[1]})
-        tree = merged(split(expression), lambda one, other: like(one) <= like(other) or like(other) <= like(one))
+        tree = merged(split(expression), lambda one, other: like(other) <= like(one))
 
         def named(text: str) -> str:
             name = digest(text)
@@ -160,7 +167,7 @@ class Runtime:
 
     def _compiled_part(self, text: str) -> tuple[bytes, list[Read]]:
         serialized = self._env.compile(text, disable_check=True).serialize()
-        return serialized, reads(serialized, self._variables)
+        return bare(serialized), reads(serialized, self._variables)
 
     def _part(self, name: str) -> Program:
         """What evaluates a part: once for all items that are the same to it."""
@@ -174,9 +181,11 @@ class Runtime:
         error = self._error
         evaluate: Any = None
         given: dict[bytes, Any] = {}
+        of_object = {path[0] for path, _ in read} <= _OF_OBJECT
 
         def run(activation: Activation) -> Any:
-            value = activation.known.get(name, _UNKNOWN)
+            known = activation.known_of_object if of_object else activation.known
+            value = known.get(name, _UNKNOWN)
             if value is not _UNKNOWN:
                 return value
             key = same(activation.variables, read)
@@ -187,7 +196,7 @@ class Runtime:
                     if len(given) >= _MOST_GIVEN:
                         given.clear()
                     given[key] = value
-            activation.known[name] = value
+            known[name] = value
             return value
 
         def once(activation: Activation) -> Any:

@@ -60,8 +60,7 @@ class Judged:
     counts: dict[str, Counter[Verdict]] = field(default_factory=dict)
 
     def add(self, other: Judged) -> None:
-        """Take in what was said of further objects."""
-        self.findings += other.findings
+        """Count what was said of further objects."""
         self.tallies += other.tallies
         for rule, counter in other.counts.items():
             self.counts[rule].update(counter)
@@ -74,6 +73,7 @@ class _Item:
     route: Route
     variables: dict[str, Any]
     value: Any
+    known_of_object: dict[str, Any]
     broken: str = ""
     activation: Any = None
 
@@ -117,27 +117,32 @@ class Judge:
             apart: Half of the objects may be judged in another process: their places need nothing but themselves.
         """
 
-        def some(indexes: Sequence[int]) -> tuple[Judged, New]:
+        def some(indexes: Sequence[int]) -> tuple[Judged, list[tuple[int, list[Finding]]], New]:
             part = Judged(counts={binding.rule.id: Counter() for binding in self._bindings})
+            found = []
             for index in indexes:
-                self._object(world, facts, index, world.objects[index], part)
+                found.append((index, self._object(world, facts, index, world.objects[index], part)))
                 note()
-            return part, self._runtime.compiled()
+            return part, found, self._runtime.compiled()
 
         indexes = range(len(world.objects))
         parts = in_halves(some, indexes, _WORTH_A_PROCESS) if apart else [some(indexes)]
         judged = parts[0][0]
-        for other, _ in parts[1:]:
+        for other, _, _ in parts[1:]:
             judged.add(other)
+        by_object = sorted((entry for _, found, _ in parts for entry in found), key=lambda entry: entry[0])
+        judged.findings = [finding for _, findings in by_object for finding in findings]
         for unread in world.unread:
             self._unread(world, unread, judged)
-        self._runtime.keep(made for _, made in parts)
+        self._runtime.keep(made for _, _, made in parts)
         return judged
 
-    def _object(self, world: World, facts: Facts, index: int, obj: KubeObject, judged: Judged) -> None:
+    def _object(self, world: World, facts: Facts, index: int, obj: KubeObject, judged: Judged) -> list[Finding]:
+        """Judge one object: its findings; the verdicts are counted in ``judged``."""
+        findings: list[Finding] = []
         indexes = self._candidates(obj.group_kind)
         if not indexes:
-            return
+            return findings
         subject = _Subject(obj, facts, world.clock)
         outside = {pack for pack in self._packs if not self._in_scope(obj, pack)}
         for number in indexes:
@@ -153,7 +158,7 @@ class Judge:
                 if self._everything or verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE):
                     found = self._finding(world, binding, controls, subject, item, verdict, reason)
                     found = self._waived(found, obj, world) if verdict is Verdict.FAIL else found
-                    judged.findings.append(found)
+                    findings.append(found)
                     verdict = found.verdict
                 verdicts.append(verdict)
             counts = judged.counts[binding.rule.id]
@@ -162,6 +167,7 @@ class Judge:
             overall = verdicts[0] if len(verdicts) == 1 else worst(verdicts)
             if overall is not Verdict.NOT_APPLICABLE:
                 judged.tallies.append(Tally(number, index, overall))
+        return findings
 
     def _waived(self, finding: Finding, obj: KubeObject, world: World) -> Finding:
         """A failure with its waiver: waived, or still a failure if the waiver has expired."""
@@ -204,7 +210,7 @@ class Judge:
     def _evaluate(self, binding: Binding, expression: str, item: _Item) -> Any:
         """The value of an expression of a rule for an item; all rules share the activation of an item."""
         if item.activation is None:
-            item.activation = self._runtime.activation(item.variables)
+            item.activation = self._runtime.activation(item.variables, item.known_of_object)
         key = (id(binding), expression)
         program = self._programs.get(key)
         if program is None:
@@ -318,6 +324,7 @@ class _Subject:
         self.view: PodView | None = pod_view(obj)
         self._facts = facts
         self._items: dict[Each | None, list[_Item]] = {}
+        self._known: dict[str, Any] = {}
         self._base: dict[str, Any] = {"object": obj.body, "now": clock}
         if self.view is not None:
             self._base |= {"pod": self.view.spec, "podMetadata": self.view.metadata}
@@ -326,7 +333,7 @@ class _Subject:
         """What a rule judges one by one; the whole object if it names no items."""
         found = self._items.get(each)
         if found is None:
-            found = [_Item((), self._base, self.obj.body)] if each is None else list(self._elements(each))
+            found = [_Item((), self._base, self.obj.body, self._known)] if each is None else list(self._elements(each))
             self._items[each] = found
         return found
 
@@ -334,11 +341,12 @@ class _Subject:
         if each.paths == ("containers",):
             for route, kind, value in self.view.containers() if self.view else ():
                 broken = "" if isinstance(value, dict) else f"a container list holds {type_name(value)}"
-                yield _Item(route, {**self._base, each.name: value, "containerType": kind}, value, broken)
+                variables = {**self._base, each.name: value, "containerType": kind}
+                yield _Item(route, variables, value, self._known, broken)
             return
         for path in each.paths:
             for route, key, value, broken in walk(self.obj, self.view, path):
-                yield _Item(route, {**self._base, each.name: value, "key": key}, value, broken)
+                yield _Item(route, {**self._base, each.name: value, "key": key}, value, self._known, broken)
 
     def add_facts(self, rule: Rule, item: _Item) -> str:
         """Hand over the facts that a rule reads; the reason if one could not be computed."""

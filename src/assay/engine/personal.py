@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 
 _MANY = 5
 """Fewer addresses or numbers are the contacts of a team and no list of people."""
 
 # Local parts of roles, and domains of machines: no people.
-_MAIL = (
-    r"(?i)(?<![\w.+-])(?!(?:admin|root|info|support|security|ops|alerts?|no-?reply|postmaster|abuse|hostmaster|webmaster"
-    r"|git)@)[\w.+-]+@(?![\w.-]*gserviceaccount)(?:[a-z0-9-]+\.)+[a-z]{2,}(?![\w-])"
-)
+_MAIL_HOST = r"(?i)@(?![\w.-]*gserviceaccount)(?:[a-z0-9-]+\.)+[a-z]{2,}(?![\w-])"
+_MAIL_LOCAL = r"[\w.+-]+\Z"
+_MAIL_LOCAL_LENGTH = 64
+"""RFC 5321, section 4.5.3.1.1."""
+_ROLES = r"(?i)admin|root|info|support|security|ops|alerts?|no-?reply|postmaster|abuse|hostmaster|webmaster|git"
 # ITU-T E.164: a plus, a country code, at most 15 digits.
 _PHONE = r"(?<![\w.+/-])\+[1-9][0-9]{0,2}(?:[ ./-]?\(?[0-9]{1,5}\)?){2,6}(?![\w-])"
 # ISO 13616: the length of an account number is its country's; the remainder of a division by 97 is 1.
@@ -38,7 +40,7 @@ _pattern = cache(re.compile)
 
 def personal_records(text: str) -> str:
     """What kind of records about people a text holds, in words; the empty string if none are seen."""
-    if text.count("@") >= _MANY and len({found.lower() for found in _pattern(_MAIL).findall(text)}) >= _MANY:
+    if text.count("@") >= _MANY and len(set(_addresses(text))) >= _MANY:
         return "a list of e-mail addresses"
     if text.count("+") >= _MANY and len(set(filter(_is_phone, _pattern(_PHONE).findall(text)))) >= _MANY:
         return "a list of phone numbers"
@@ -48,6 +50,15 @@ def personal_records(text: str) -> str:
         return "a passport number"
     cards = _pattern(_CARD).findall(text) if _pattern(_LIKE_A_CARD).search(text) else []
     return "a card number" if any(_is_card(_digits(card)) for card in cards) else ""
+
+
+def _addresses(text: str) -> Iterator[str]:
+    """The e-mail addresses of people in a text; searched for from the sign in the middle, of which there are few."""
+    for host in _pattern(_MAIL_HOST).finditer(text):
+        first = max(host.start() - _MAIL_LOCAL_LENGTH - 1, 0)
+        local = _pattern(_MAIL_LOCAL).search(text, first, host.start())
+        if local and len(local[0]) <= _MAIL_LOCAL_LENGTH and not _pattern(_ROLES).fullmatch(local[0]):
+            yield (local[0] + host[0]).lower()
 
 
 def _digits(text: str) -> str:

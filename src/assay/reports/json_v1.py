@@ -7,6 +7,8 @@ from typing import Any
 
 from assay.reports.form import Form
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 
 def write(form: Form, _options: dict[str, Any]) -> str:
     """The form as JSON; lone surrogates become escapes.
@@ -24,5 +26,5 @@ def write(form: Form, _options: dict[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     if not isinstance(value, list) or not value:
-        return json.dumps(value, ensure_ascii=False)
-    return "[\n" + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in value) + "\n]"
+        return _ENCODER.encode(value)
+    return "[\n" + ",\n".join(map(_ENCODER.encode, value)) + "\n]"

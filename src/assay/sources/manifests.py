@@ -76,10 +76,10 @@ def read_ahead(files: Sequence[ManifestFile], masker: Masker) -> None:
         return [file.read("") for file in part], masker.learnt()
 
     by_size = sorted(files, key=ManifestFile.size)
-    ordered = [*by_size[::2], *by_size[1::2]]
-    parts = in_halves(some, ordered, _WORTH_A_PROCESS)
-    for file, batch in zip(ordered, (batch for batches, _ in parts for batch in batches), strict=True):
-        file.take(batch)
+    parts = in_halves(some, by_size, _WORTH_A_PROCESS)
+    for number, (batches, _) in enumerate(parts):
+        for file, batch in zip(by_size[number :: len(parts)], batches, strict=True):
+            file.take(batch)
     for _, learnt in parts[1:]:
         masker.learn_forms(learnt)
 
