@@ -11,18 +11,27 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_halves(work: Callable[[Sequence[T]], R], items: Sequence[T], fewest: int) -> list[R]:
-    """What ``work`` gives for every second item from the first on, and for the others from a process forked for it.
+_DEARER = 1.2
+"""What work costs in the other process, whose memory is copied as it is used and whose answer has to be sent."""
 
-    One result for everything where there are fewer than ``fewest`` items (a process costs about 10 ms), one processor,
-    other threads or no ``fork``. A process that fails changes nothing: its half is done here. Results must be
-    picklable; whatever else ``work`` changes in the second half is lost.
+
+def in_halves(
+    work: Callable[[Sequence[T]], R], items: Sequence[T], fewest: int, weight: Callable[[T], float] = lambda _item: 1
+) -> list[tuple[Sequence[T], R]]:
+    """What ``work`` gives for some of the items, and for the others from a process forked for it, each with its items.
+
+    All in one where there are fewer than ``fewest`` items (a process costs about 10 ms), one processor, other threads
+    or no ``fork``. A process that fails changes nothing: its part is done here. Results must be picklable; whatever
+    else ``work`` changes in the other process is lost.
+
+    Args:
+        weight: How long an item takes, in any unit.
     """
     if not _can_fork() or len(items) < fewest:
-        return [work(items)]
-    here, there = items[::2], items[1::2]
+        return [(items, work(items))]
     import pickle  # not for small scans, which do without
 
+    here, there = _shared_out(items, weight)
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
@@ -36,7 +45,22 @@ def in_halves(work: Callable[[Sequence[T]], R], items: Sequence[T], fewest: int)
         os.close(reader)
         status = os.waitpid(child, 0)[1]
     second: R = pickle.loads(answer) if status == 0 else work(there)  # noqa: S301 - our own process wrote it
-    return [first, second]
+    return [(here, first), (there, second)]
+
+
+def _shared_out(items: Sequence[T], weight: Callable[[T], float]) -> tuple[list[T], list[T]]:
+    """The items in two parts that take as long as each other, neighbours apart where they weigh the same."""
+    parts: tuple[list[T], list[T]] = [], []
+    here = there = 0.0
+    for item in sorted(items, key=weight, reverse=True):
+        cost = weight(item)
+        if here + cost <= there + cost * _DEARER:
+            parts[0].append(item)
+            here += cost
+        else:
+            parts[1].append(item)
+            there += cost * _DEARER
+    return parts
 
 
 def _answer(writer: int, make: Callable[[], Any]) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from assay.engine.validate import validated
 from assay.errors import UsageError
@@ -14,52 +13,48 @@ FILE_NAME = "assay.yaml"
 DEFAULT_PACKS = ("gdpr", "soc2", "iso27001", "pci-dss")
 
 
-@dataclass(frozen=True, slots=True)
-class SourceEntry:
+class SourceEntry(NamedTuple):
     """One entry of ``sources``."""
 
     path: Path
     namespace: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(NamedTuple):
     """One entry of ``environments``. ``complete`` is None where the project's own counts."""
 
     values: tuple[Path, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = {}
     variables: tuple[str, ...] = ()
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = {}
     complete: bool | tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """Which objects belong to a scope; any of the three ways is enough."""
 
     namespaces: tuple[str, ...] = ()
-    namespace_labels: Mapping[str, str] = field(default_factory=dict)
-    object_labels: Mapping[str, str] = field(default_factory=dict)
+    namespace_labels: Mapping[str, str] = {}
+    object_labels: Mapping[str, str] = {}
     connected: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(NamedTuple):
     """The project file, or what counts where there is none (``file`` is None)."""
 
     file: Path | None = None
     sources: tuple[SourceEntry, ...] = ()
-    environments: Mapping[str, Environment] = field(default_factory=dict)
+    environments: Mapping[str, Environment] = {}
     packs: tuple[str, ...] = DEFAULT_PACKS
-    params: Mapping[str, Any] = field(default_factory=dict)
-    scopes: Mapping[str, Scope] = field(default_factory=dict)
+    params: Mapping[str, Any] = {}
+    scopes: Mapping[str, Scope] = {}
     complete: bool | tuple[str, ...] = False
     threshold: str = "low"
     exclude: tuple[str, ...] = ()
     policies: tuple[Path, ...] = ()
     secret_names: tuple[str, ...] = ()
     secret_values: tuple[str, ...] = ()
-    limits: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, float] = {}
 
 
 def find_project(start: Path) -> Path | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from assay import __version__
 from assay.engine.bind import Parameters, bind
@@ -31,8 +31,7 @@ from assay.sources.interface import Source
 from assay.waivers import Waivers
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What one scan was asked to do, after command line and project file are joined.
 
     ``clock`` is an ISO 8601 time in UTC, or empty for now. ``asked`` are the paths that the user named.
@@ -42,7 +41,7 @@ class Settings:
     environments: tuple[str, ...]
     packs: tuple[str, ...]
     rules: tuple[str, ...] = ()
-    params: dict[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = {}
     threshold: str = "low"
     assume_complete: bool = False
     everything: bool = False
@@ -121,8 +120,7 @@ def scan(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(NamedTuple):
     """Reads and judges worlds, all with the same settings."""
 
     settings: Settings

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assay.model.origin import lookup
 
@@ -36,8 +35,7 @@ TEMPLATES: dict[str, Route] = {
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 
-@dataclass(frozen=True, slots=True)
-class PodView:
+class PodView(NamedTuple):
     """The effective Pod of a workload: its spec and metadata, and where both stand in the object."""
 
     spec: dict[str, Any]

@@ -33,14 +33,22 @@ def work(items: Sequence[int]) -> tuple[int, list[int]]:
     return os.getpid(), [item * 2 for item in items]
 
 
-def test_the_second_half_is_done_by_another_process() -> None:
-    (here, first), (there, second) = in_halves(work, range(11), 4)
+def test_a_part_is_done_by_another_process() -> None:
+    (items, (here, first)), (others, (there, second)) = in_halves(work, range(11), 4)
     assert (here, there != here) == (os.getpid(), True)
-    assert first + second == [item * 2 for item in range(11)]
+    assert (first, second) == ([2 * item for item in items], [2 * item for item in others])
+    assert sorted([*items, *others]) == list(range(11))
+    assert len(items) > len(others) > 3
+
+
+def test_heavy_items_do_not_come_together() -> None:
+    (items, _), (others, _) = in_halves(work, [1, 1, 50, 1, 50, 1], 4, weight=float)
+    assert 50 in items
+    assert 50 in others
 
 
 def test_few_items_stay_together() -> None:
-    assert in_halves(work, range(3), 4) == [(os.getpid(), [0, 2, 4])]
+    assert in_halves(work, range(3), 4) == [(range(3), (os.getpid(), [0, 2, 4]))]
 
 
 def test_beside_other_threads_nothing_is_forked() -> None:
@@ -63,7 +71,8 @@ def test_a_process_that_fails_is_made_up_for(fault: str, capfd: pytest.CaptureFi
             FAULTS[fault]()
         return list(items)
 
-    assert in_halves(fails, range(6), 4) == [[0, 1, 2], [3, 4, 5]]
+    parts = in_halves(fails, range(6), 4)
+    assert [list(items) for items, _ in parts] == [result for _, result in parts] == [[0, 2, 4], [1, 3, 5]]
     assert capfd.readouterr().err == ""
 
 
@@ -71,7 +80,7 @@ def test_what_cannot_be_sent_is_done_here() -> None:
     def closed(items: Sequence[int]) -> Callable[[], list[int]]:
         return lambda: list(items)
 
-    assert [result() for result in in_halves(closed, range(6), 4)] == [[0, 1, 2], [3, 4, 5]]
+    assert [result() for _, result in in_halves(closed, range(6), 4)] == [[0, 2, 4], [1, 3, 5]]
 
 
 def test_an_error_here_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,26 +68,26 @@ def judge(
 @pytest.mark.parametrize(
     ("what", "rule", "data", "verdict"),
     [
-        ("match does not match", replace(RULE, kinds=("core/Secret",)), {}, Verdict.NOT_APPLICABLE),
-        ("when is false", replace(RULE, when="false"), {}, Verdict.NOT_APPLICABLE),
-        ("each finds nothing: missing", replace(RULE, each=DATA), {}, Verdict.NOT_APPLICABLE),
-        ("each finds nothing: null", replace(RULE, each=DATA), {"items": None}, Verdict.NOT_APPLICABLE),
-        ("each finds nothing: empty", replace(RULE, each=DATA), {"items": []}, Verdict.NOT_APPLICABLE),
+        ("match does not match", RULE._replace(kinds=("core/Secret",)), {}, Verdict.NOT_APPLICABLE),
+        ("when is false", RULE._replace(when="false"), {}, Verdict.NOT_APPLICABLE),
+        ("each finds nothing: missing", RULE._replace(each=DATA), {}, Verdict.NOT_APPLICABLE),
+        ("each finds nothing: null", RULE._replace(each=DATA), {"items": None}, Verdict.NOT_APPLICABLE),
+        ("each finds nothing: empty", RULE._replace(each=DATA), {"items": []}, Verdict.NOT_APPLICABLE),
         ("assert is true", RULE, {}, Verdict.PASS),
-        ("assert is false", replace(RULE, check="false"), {}, Verdict.FAIL),
-        ("when gives an error", replace(RULE, when="object.nothing.there"), {}, Verdict.ERROR),
-        ("when gives a text", replace(RULE, when="'true'"), {}, Verdict.ERROR),
-        ("when gives null", replace(RULE, when="null"), {}, Verdict.ERROR),
-        ("assert gives an error", replace(RULE, check="object.nothing.there == 1"), {}, Verdict.ERROR),
-        ("assert gives a text", replace(RULE, check="'yes'"), {}, Verdict.ERROR),
-        ("assert gives a number", replace(RULE, check="1"), {}, Verdict.ERROR),
-        ("assert gives an empty optional", replace(RULE, check="object.?nothing"), {}, Verdict.ERROR),
-        ("assert is no CEL", replace(RULE, check="((("), {}, Verdict.ERROR),
-        ("assert names something unknown", replace(RULE, check="nobody == 1"), {}, Verdict.ERROR),
-        ("each finds a text", replace(RULE, each=DATA), {"items": "x"}, Verdict.ERROR),
-        ("each finds a number", replace(RULE, each=DATA), {"items": 3}, Verdict.ERROR),
-        ("false and an error is false", replace(RULE, check="false && object.x.y"), {}, Verdict.FAIL),
-        ("true or an error is true", replace(RULE, check="true || object.x.y"), {}, Verdict.PASS),
+        ("assert is false", RULE._replace(check="false"), {}, Verdict.FAIL),
+        ("when gives an error", RULE._replace(when="object.nothing.there"), {}, Verdict.ERROR),
+        ("when gives a text", RULE._replace(when="'true'"), {}, Verdict.ERROR),
+        ("when gives null", RULE._replace(when="null"), {}, Verdict.ERROR),
+        ("assert gives an error", RULE._replace(check="object.nothing.there == 1"), {}, Verdict.ERROR),
+        ("assert gives a text", RULE._replace(check="'yes'"), {}, Verdict.ERROR),
+        ("assert gives a number", RULE._replace(check="1"), {}, Verdict.ERROR),
+        ("assert gives an empty optional", RULE._replace(check="object.?nothing"), {}, Verdict.ERROR),
+        ("assert is no CEL", RULE._replace(check="((("), {}, Verdict.ERROR),
+        ("assert names something unknown", RULE._replace(check="nobody == 1"), {}, Verdict.ERROR),
+        ("each finds a text", RULE._replace(each=DATA), {"items": "x"}, Verdict.ERROR),
+        ("each finds a number", RULE._replace(each=DATA), {"items": 3}, Verdict.ERROR),
+        ("false and an error is false", RULE._replace(check="false && object.x.y"), {}, Verdict.FAIL),
+        ("true or an error is true", RULE._replace(check="true || object.x.y"), {}, Verdict.PASS),
     ],
 )
 def test_verdict_table(what: str, rule: Rule, data: Any, verdict: Verdict) -> None:
@@ -96,19 +95,19 @@ def test_verdict_table(what: str, rule: Rule, data: Any, verdict: Verdict) -> No
 
 
 def test_broken_message_keeps_the_verdict_and_falls_back_to_the_title() -> None:
-    (finding,) = judge(replace(RULE, check="false", message="{object.no.such}"), config_map({}))
+    (finding,) = judge(RULE._replace(check="false", message="{object.no.such}"), config_map({}))
     assert (finding.verdict, finding.message) == (Verdict.FAIL, "A rule")
 
 
 def test_message_shows_values() -> None:
     (finding,) = judge(
-        replace(RULE, check="false", message="{object.metadata.name} has {{'a': 1}.a}, {[1, 2]}"), config_map({})
+        RULE._replace(check="false", message="{object.metadata.name} has {{'a': 1}.a}, {[1, 2]}"), config_map({})
     )
     assert finding.message == "c has 1, 1, 2"
 
 
 def test_every_item_has_its_own_verdict_and_route() -> None:
-    rule = replace(RULE, each=DATA, check="item.ok", at=(At("ok"),))
+    rule = RULE._replace(each=DATA, check="item.ok", at=(At("ok"),))
     data = {"items": [{"name": "a", "ok": False}, {"name": "b", "ok": True}, {"name": "c"}]}
     found = judge(rule, config_map(data), everything=True)
     assert [(f.item, f.verdict) for f in found] == [("a", Verdict.FAIL), ("b", Verdict.PASS), ("c", Verdict.ERROR)]
@@ -117,7 +116,7 @@ def test_every_item_has_its_own_verdict_and_route() -> None:
 
 
 def test_containers_of_a_wrong_type_are_errors() -> None:
-    rule = replace(RULE, kinds=("workloads",), each=Each(("containers",), "container"))
+    rule = RULE._replace(kinds=("workloads",), each=Each(("containers",), "container"))
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": "app"}}
     assert judge_one(rule, pod)[0] is Verdict.ERROR
     pod["spec"] = {"containers": ["app"]}
@@ -164,25 +163,25 @@ def test_a_failure_without_a_place_cannot_be_built() -> None:
     ],
 )
 def test_place_to_blame(at: tuple[str, ...], route: Route, roles: list[Role]) -> None:
-    (finding,) = judge(replace(RULE, check="false", at=tuple(map(At, at))), config_map({"a": "1", "b": "2"}))
+    (finding,) = judge(RULE._replace(check="false", at=tuple(map(At, at))), config_map({"a": "1", "b": "2"}))
     assert finding.route == route
     assert [place.role for place in finding.places] == roles
 
 
 def test_a_place_with_a_condition_is_blamed_only_where_it_holds() -> None:
     at = (At("data.a", "object.data.a != '1'"), At("data.b", "object.data.b != '1'"))
-    rule = replace(RULE, check="object.data.a == '1' && object.data.b == '1'", at=at)
+    rule = RULE._replace(check="object.data.a == '1' && object.data.b == '1'", at=at)
     assert [f.route for f in judge(rule, config_map({"a": "1", "b": "2"}))] == [("data", "b")]
     assert [f.route for f in judge(rule, config_map({"a": "2", "b": "1"}))] == [("data", "a")]
 
 
 def test_missing_place_says_what_to_add() -> None:
-    (finding,) = judge(replace(RULE, check="false", at=(At("data.x.y"),)), config_map({"a": "1"}))
+    (finding,) = judge(RULE._replace(check="false", at=(At("data.x.y"),)), config_map({"a": "1"}))
     assert finding.places[0].note == "add x.y here"
 
 
 def test_fingerprint_survives_moved_items_and_not_renamed_ones() -> None:
-    rule = replace(RULE, each=DATA, check="item.ok", at=(At("ok"),))
+    rule = RULE._replace(each=DATA, check="item.ok", at=(At("ok"),))
 
     def prints(items: list[dict[str, Any]]) -> set[str]:
         return {f.fingerprint for f in judge(rule, config_map({"items": items}))}
@@ -206,7 +205,7 @@ def test_fingerprint_survives_moved_items_and_not_renamed_ones() -> None:
     ],
 )
 def test_match_kinds(kinds: tuple[str, ...], kind: str, expected: bool) -> None:
-    assert matches(replace(RULE, kinds=kinds), kind) is expected
+    assert matches(RULE._replace(kinds=kinds), kind) is expected
 
 
 @given(st.text())

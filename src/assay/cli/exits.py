@@ -16,6 +16,14 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+_held: list[object] = []
+
+
+def hold(*things: object) -> None:
+    """Keep things until the process ends, or until the next are held: freed one by one they take longer than a page."""
+    _held[:] = things
+
+
 def nearest_word(word: str, known: Iterable[str]) -> str:
     """``Did you mean X?`` where something is near enough, else nothing."""
     from difflib import get_close_matches

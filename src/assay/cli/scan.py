@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from assay.cli.exits import Exit
+from assay.cli.exits import Exit, hold
 from assay.cli.options import config_option, set_option, values_option
 from assay.errors import UsageError
 from assay.reports import REPORTS
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 _THRESHOLDS = ("critical", "high", "medium", "low", "never")
 
 
-@dataclass(frozen=True, slots=True)
-class _Options:
+class _Options(NamedTuple):
     """What the command line said, as it was said."""
 
     paths: tuple[Path, ...]
@@ -100,6 +98,7 @@ def _scan(options: _Options) -> int:
         wiring.close()
     code, reason = verdict_of(run, strict=options.strict)
     form = build_form(run, wiring.masker.mask)
+    hold(run, form, wiring)
     settings: dict[str, Any] = {
         "verbose": options.verbose,
         "quiet": options.quiet,
@@ -121,8 +120,6 @@ def _scan(options: _Options) -> int:
 
 
 def _run(options: _Options, wiring: Wiring) -> Run:
-    from dataclasses import replace
-
     from assay.cli.changes import changed_files, shown
     from assay.engine.bind import read_assignments
     from assay.excerpts import Excerpts
@@ -150,7 +147,7 @@ def _run(options: _Options, wiring: Wiring) -> Run:
     run = run_scan(settings, project, library, sources, excerpts, _progress, wiring.waivers(library))
     if options.changed:
         changed = changed_files(wiring.paths.root)
-        run = replace(run, findings=shown(run.findings, changed, sources), shown_only=tuple(sorted(changed.files)))
+        run = run._replace(findings=shown(run.findings, changed, sources), shown_only=tuple(sorted(changed.files)))
     return run
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from assay.documents import jsontree
 from assay.documents.compose import EMPTY
@@ -29,8 +28,7 @@ _SIGN = re.compile(r"[^ \t\r\n]")
 _PROPERTIES = re.compile(r"(?:[!&][^ \t\r\n]*[ \t\r\n]+)*")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A stretch of a text, counted from 1; ``end_column`` is the first column after it.
 
     ``exists`` is False where the route leads nowhere: then this is the key, or the first line of the item, of the
@@ -46,8 +44,7 @@ class Span:
     key: tuple[int, int, int, int] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """A place inside a scalar; ``approximate`` where folded blanks make it uncertain."""
 
     line: int

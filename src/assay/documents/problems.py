@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import yaml
 
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from assay.documents.split import Lines
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing wrong in one document: where (from 1), what, and what to do about it.
 
     ``unreadable`` says that no YAML parser would read it either. Anything else, such as a limit of ours or a key that

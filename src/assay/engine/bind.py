@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -22,12 +21,11 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(NamedTuple):
     """Values for parameters: ``NAME`` for every rule that shares the name, ``RULE.NAME`` for one rule."""
 
-    project: Mapping[str, Any] = field(default_factory=dict)
-    command: Mapping[str, Any] = field(default_factory=dict)
+    project: Mapping[str, Any] = {}
+    command: Mapping[str, Any] = {}
 
     def value(self, rule: Rule, param: Param, wanted: Mapping[str, Any]) -> Any:
         """The value that counts; ``wanted`` are the values of the pack."""

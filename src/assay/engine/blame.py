@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from assay.model.origin import Place, Role, format_route, lookup, parse_route
@@ -49,7 +48,7 @@ def blame(at: tuple[str, ...], item: Route, view: PodView | None, obj: KubeObjec
     add = format_route(first[len(parent) :])
     primary, *related = obj.origin.places(first)
     role = primary.role if primary.role in (Role.APPROXIMATE, Role.LIVE) else Role.MISSING
-    return first, (replace(primary, role=role, note=f"add {add} here"), *related)
+    return first, (primary._replace(role=role, note=f"add {add} here"), *related)
 
 
 def evidence_of(

@@ -6,11 +6,9 @@ text, and an empty optional cannot be turned into a Python value. Both become :c
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assay import __version__
 from assay.engine.kept import Expressions, digest
@@ -26,8 +24,7 @@ _OF_OBJECT = frozenset({"object", "pod", "podMetadata", "now"})
 VARIABLES = ("object", "pod", "podMetadata", "params", "facts", "containerType", "key", "now")
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """What an expression gave instead of a value."""
 
     reason: str
@@ -92,6 +89,7 @@ class Runtime:
             ],
         )
         self._checked: set[str] = set()
+        self._compiled: dict[str, tuple[bytes, list[Read]]] = {}
         self._programs: dict[str, Program] = {}
         self._error = cel.Type.ERROR
         made_by = Path(cel.__file__).stat()
@@ -155,7 +153,10 @@ class Runtime:
     def _parts_of(self, expression: str) -> Tree:
         """The tree of an expression, its parts by name, each kept."""
         self.compile(expression)
-        like = functools.cache(lambda text: {path[:2] for path, _ in self._compiled_part(text)[1]})
+
+        def like(text: str) -> set[tuple[str, ...]]:
+            return {path[:2] for path, _ in self._compiled_part(text)[1]}
+
         tree = merged(split(expression), lambda one, other: like(other) <= like(one))
 
         def named(text: str) -> str:
@@ -166,8 +167,11 @@ class Runtime:
         return with_parts(tree, named)
 
     def _compiled_part(self, text: str) -> tuple[bytes, list[Read]]:
-        serialized = self._env.compile(text, disable_check=True).serialize()
-        return bare(serialized), reads(serialized, self._variables)
+        known = self._compiled.get(text)
+        if known is None:
+            serialized = self._env.compile(text, disable_check=True).serialize()
+            known = self._compiled[text] = bare(serialized), reads(serialized, self._variables)
+        return known
 
     def _part(self, name: str) -> Program:
         """What evaluates a part: once for all items that are the same to it."""

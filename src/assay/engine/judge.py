@@ -117,24 +117,26 @@ class Judge:
             apart: Half of the objects may be judged in another process: their places need nothing but themselves.
         """
 
-        def some(indexes: Sequence[int]) -> tuple[Judged, list[tuple[int, list[Finding]]], New]:
+        def some(indexes: Sequence[int]) -> tuple[Judged, list[list[Finding]], New]:
             part = Judged(counts={binding.rule.id: Counter() for binding in self._bindings})
             found = []
             for index in indexes:
-                found.append((index, self._object(world, facts, index, world.objects[index], part)))
+                found.append(self._object(world, facts, index, world.objects[index], part))
                 note()
             return part, found, self._runtime.compiled()
 
         indexes = range(len(world.objects))
-        parts = in_halves(some, indexes, _WORTH_A_PROCESS) if apart else [some(indexes)]
-        judged = parts[0][0]
-        for other, _, _ in parts[1:]:
+        parts = in_halves(some, indexes, _WORTH_A_PROCESS) if apart else [(indexes, some(indexes))]
+        judged = parts[0][1][0]
+        for _, (other, _, _) in parts[1:]:
             judged.add(other)
-        by_object = sorted((entry for _, found, _ in parts for entry in found), key=lambda entry: entry[0])
-        judged.findings = [finding for _, findings in by_object for finding in findings]
+        by_object = {
+            index: found for part, (_, all_found, _) in parts for index, found in zip(part, all_found, strict=True)
+        }
+        judged.findings = [finding for index in indexes for finding in by_object[index]]
         for unread in world.unread:
             self._unread(world, unread, judged)
-        self._runtime.keep(made for _, _, made in parts)
+        self._runtime.keep(made for _, (_, _, made) in parts)
         return judged
 
     def _object(self, world: World, facts: Facts, index: int, obj: KubeObject, judged: Judged) -> list[Finding]:

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from assay.engine.reads import Read
 
 _MOST = 2000
+_NAMES = 8
 
 
 def digest(*parts: object) -> str:
@@ -38,23 +38,28 @@ def read(kind: str, name: str) -> Any:
 
 
 def write(kind: str, name: str, data: Any) -> None:
-    """Keep data that JSON can hold, in one step, and drop what was kept of its kind under other names."""
+    """Keep data that JSON can hold, in one step, and drop what was kept of its kind before the last few names.
+
+    Projects with rules of their own, and other versions, have names of their own: they shall not drive each other out.
+    """
     file = _folder() / f"{kind}-{name}.json"
     with contextlib.suppress(OSError, TypeError, ValueError):
         file.parent.mkdir(parents=True, exist_ok=True)
+        import tempfile  # not for a scan that finds everything kept
+
         descriptor, temporary = tempfile.mkstemp(dir=file.parent)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             json.dump(data, stream)
         Path(temporary).replace(file)
-        for old in file.parent.glob(f"{kind}-*.json"):
-            if old != file:
-                old.unlink(missing_ok=True)
+        by_age = sorted(file.parent.glob(f"{kind}-*.json"), key=lambda kept: kept.stat().st_mtime, reverse=True)
+        for old in by_age[_NAMES:]:
+            old.unlink(missing_ok=True)
 
 
 def _folder() -> Path:
     """The cache folder of the platform (XDG base directories, ``~/Library/Caches``, ``%LOCALAPPDATA%``)."""
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or tempfile.gettempdir()
+        base = os.environ.get("LOCALAPPDATA") or str(Path("~/AppData/Local").expanduser())
     elif sys.platform == "darwin":
         base = str(Path("~/Library/Caches").expanduser())
     else:

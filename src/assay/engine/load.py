@@ -7,9 +7,8 @@ against the JSON Schemas first, so that every mistake has a file and a line.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from assay.engine.parsed import parse_all
 from assay.engine.validate import validate_policy
@@ -19,8 +18,7 @@ from assay.model.rules import At, Each, Param, Rule, Shared, Tie
 from assay.model.verdicts import Severity
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
+class Library(NamedTuple):
     """Every rule and pack that can be chosen, by id."""
 
     rules: dict[str, Rule]
@@ -207,4 +205,4 @@ def _with_ties(pack: Pack, rules: dict[str, Rule]) -> Pack:
                     f"{pack.id} {control} names the rule {name!r}, which does not exist",
                     todo=nearest(name, rules, "assay rules list"),
                 )
-    return replace(pack, controls=tuple(replace(c, ties=tuple(by_control[c.id])) for c in pack.controls))
+    return pack._replace(controls=tuple(c._replace(ties=tuple(by_control[c.id])) for c in pack.controls))

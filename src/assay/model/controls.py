@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from assay.model.rules import Tie
@@ -29,8 +28,7 @@ class Status(StrEnum):
     NOT_APPLICABLE = "not applicable"
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(NamedTuple):
     """One control of a framework.
 
     ``seen`` is what a cluster can show of it, ``show`` what a person must bring. ``ties`` are the rules that
@@ -46,8 +44,7 @@ class Control:
     ties: tuple[tuple[str, Tie], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Pack:
+class Pack(NamedTuple):
     """One framework with its complete list of controls, in the framework's own order."""
 
     id: str
@@ -58,8 +55,7 @@ class Pack:
     controls: tuple[Control, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Population:
+class Population(NamedTuple):
     """How many objects stand behind a status."""
 
     in_scope: int = 0
@@ -68,8 +64,7 @@ class Population:
     waived: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ControlResult:
+class ControlResult(NamedTuple):
     """The status of one control in one world, with everything that must stand beside it."""
 
     control: Control

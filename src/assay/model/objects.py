@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from assay.model.origin import Origin, Place
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Identity:
+class Identity(NamedTuple):
     """What makes two objects the same: the version is no part of it. ``group`` is ``""`` for the core group.
 
     ``namespace`` is ``None`` for cluster-scoped objects and ``"(unset)"`` where neither the object nor its
@@ -55,8 +54,7 @@ class KubeObject:
         return f"{self.identity.group or 'core'}/{self.identity.kind}"
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(NamedTuple):
     """Something that was asked for and not seen: whatever it would hold is not assessed.
 
     ``kinds`` are ``group/Kind``; empty means that any kind could be in it.
@@ -69,8 +67,7 @@ class Unread:
     todo: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Warned:
+class Warned(NamedTuple):
     """Something worth a line that changes no verdict. ``incomplete`` makes the run end with exit code 3."""
 
     message: str
@@ -78,8 +75,7 @@ class Warned:
     incomplete: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(NamedTuple):
     """One environment, cluster or snapshot: everything is judged inside one.
 
     ``complete`` is True, or the namespaces and ``group/Kind`` names that the project file calls complete.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 Route = tuple[str | int, ...]
 """Keys and indexes from the root of an object: ``("spec", "containers", 0, "image")``."""
@@ -27,8 +26,7 @@ class Role(StrEnum):
     LIVE = "live"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A stretch of a file. Lines and columns count from 1; ``end_column`` is the first column after it.
 
     ``file`` is relative to the repository root with ``/``; for an argument it is empty. ``excerpt`` is the

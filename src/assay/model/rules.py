@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
     from assay.model.verdicts import Severity
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(NamedTuple):
     """An expression of ``policies/lib/`` that rules call as ``lib.name(arguments)``; ``means`` says what it decides."""
 
     name: str
@@ -22,8 +20,7 @@ class Shared:
     expression: str
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(NamedTuple):
     """A parameter of a rule: ``type`` is one of string, integer, number, boolean, strings, kubernetes-version.
 
     A kubernetes-version is written ``v1.24`` or ``latest``; expressions see its minor as an integer.
@@ -57,8 +54,7 @@ def minor_of(version: str) -> int:
     return int(number)
 
 
-@dataclass(frozen=True, slots=True)
-class Each:
+class Each(NamedTuple):
     """The items that a rule judges one by one.
 
     ``paths`` is ``containers`` alone (all container kinds of the effective Pod) or routes with ``[*]`` where a list
@@ -69,27 +65,24 @@ class Each:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(NamedTuple):
     """A route to blame; with ``when`` (CEL) only where that is true, for rules that more than one field can break."""
 
     route: str
     when: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tie:
+class Tie(NamedTuple):
     """Why a rule is evidence for a control."""
 
     pack: str
     control: str
     required: bool
     because: str
-    params: dict[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One declarative check; ``docs/rules.md`` describes every field."""
 
     id: str
@@ -114,12 +107,11 @@ class Rule:
     about: str
     version: int
     file: Path
-    shared: Mapping[str, Shared] = field(default_factory=dict)
+    shared: Mapping[str, Shared] = {}
     """Every shared expression that there is, by name: those that the rule's own may call."""
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """A rule with the values of its parameters, and the (pack, control) pairs that want it so.
 
     ``name`` is empty where only the rule's own defaults, the project file and the command line decide; else it is

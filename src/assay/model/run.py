@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from assay.model.controls import ControlResult, Pack
 from assay.model.objects import Identity, Unread, Warned, World
@@ -14,8 +13,7 @@ from assay.model.verdicts import Finding, Verdict
 from assay.model.waivers import Waiver, WaiverState
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Everything that one scan found.
 
     ``counts`` are verdicts of items by rule; ``objects`` are (identity, source, world, whether any rule applied).
@@ -43,6 +41,6 @@ class Run:
     """Each waiver with what became of it and how many failures it answered for."""
     skipped: int = 0
     undeclared_scopes: tuple[str, ...] = ()
-    renderers: Mapping[str, str] = field(default_factory=dict)
+    renderers: Mapping[str, str] = {}
     shown_only: tuple[str, ...] = ()
     """The changed files that limit what is shown (``--changed``); empty when everything is."""

@@ -46,8 +46,7 @@ class Severity(StrEnum):
         return order.index(self) <= order.index(threshold)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What was found at a route. ``value`` is None where nothing was; secret values are placeholders."""
 
     route: Route

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class WaiverState(StrEnum):
@@ -14,8 +14,7 @@ class WaiverState(StrEnum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True, slots=True)
-class Waiver:
+class Waiver(NamedTuple):
     """One entry of the waivers file.
 
     ``until`` is the last day that counts, ``YYYY-MM-DD`` in UTC. What is empty selects everything; names and paths are

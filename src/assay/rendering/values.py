@@ -69,19 +69,20 @@ class ValuesFile(Layer):
         text, documents = read_file(self.path)
         if not documents:
             return []
-        first = documents[0]
+        read: list[Document] = []
         for part in documents:
             if isinstance(part, Problem):
                 raise RenderError(part.what, where=f"{self.display}:{part.line}:{part.column}", todo=part.todo)
+            read.append(part)
+        first = read[0]
         locator = Locator(text)
-        if len(documents) > 1:
-            span = locator.locate(documents[1].index, ())  # type: ignore[union-attr]
+        if len(read) > 1:
+            span = locator.locate(read[1].index, ())
             raise RenderError(
                 "a values file holds one document and this one holds more",
                 where=f"{self.display}:{span.line}",
                 todo="move the second document to a file of its own",
             )
-        assert isinstance(first, Document)  # noqa: S101 - problems were raised above
         if first.value is None:
             return []
         if not isinstance(first.value, dict):

@@ -75,12 +75,11 @@ def read_ahead(files: Sequence[ManifestFile], masker: Masker) -> None:
     def some(part: Sequence[ManifestFile]) -> tuple[list[Batch], frozenset[str]]:
         return [file.read("") for file in part], masker.learnt()
 
-    by_size = sorted(files, key=ManifestFile.size)
-    parts = in_halves(some, by_size, _WORTH_A_PROCESS)
-    for number, (batches, _) in enumerate(parts):
-        for file, batch in zip(by_size[number :: len(parts)], batches, strict=True):
+    parts = in_halves(some, files, _WORTH_A_PROCESS, ManifestFile.size)
+    for part, (batches, _) in parts:
+        for file, batch in zip(part, batches, strict=True):
             file.take(batch)
-    for _, learnt in parts[1:]:
+    for _, (_, learnt) in parts[1:]:
         masker.learn_forms(learnt)
 
 
