@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.engine.cel import Failed, Runtime
+from assay.engine.cel import Activation, Failed, Runtime
 from assay.engine.functions import quantity, semver_compare
 from assay.engine.personal import personal_records
 from assay.engine.schedules import cron_gap_hours, duration_days
@@ -95,7 +95,7 @@ def runtime() -> Runtime:
     ],
 )
 def test_function(runtime: Runtime, expression: str, value: Any) -> None:
-    assert runtime.evaluate(expression, runtime.activation({})) == value
+    assert runtime.evaluate(expression, Activation({})) == value
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_function(runtime: Runtime, expression: str, value: Any) -> None:
     ],
 )
 def test_a_function_that_cannot_answer_is_an_error_and_never_a_value(runtime: Runtime, expression: str) -> None:
-    assert isinstance(runtime.evaluate(expression, runtime.activation({})), Failed)
+    assert isinstance(runtime.evaluate(expression, Activation({})), Failed)
 
 
 @given(st.integers(0, 10**6), st.sampled_from(["m", "", "k", "Ki", "M", "Mi", "G", "Gi"]))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.engine.cel import Runtime
+from assay.engine.cel import Activation, Runtime
 from assay.engine.unfold import UnfoldError, unfold
 from assay.model.rules import Shared
 
@@ -46,7 +46,7 @@ def runtime() -> Runtime:
     ],
 )
 def test_unfolded(runtime: Runtime, expression: str, value: Any) -> None:
-    activation = runtime.activation({"object": {"x": "field", "params": "field", "l": [1, 2]}})
+    activation = Activation({"object": {"x": "field", "params": "field", "l": [1, 2]}})
     assert runtime.evaluate(unfold(expression, PARAMS), activation) == value
 
 
@@ -87,7 +87,7 @@ SHARED = {
     ],
 )
 def test_shared(runtime: Runtime, expression: str, value: Any) -> None:
-    activation = runtime.activation({"object": {"lib": {"double": "field"}}})
+    activation = Activation({"object": {"lib": {"double": "field"}}})
     assert runtime.evaluate(unfold(expression, PARAMS, SHARED), activation) == value
 
 
@@ -117,4 +117,4 @@ def test_anything_else_stays_as_it_is(text: str) -> None:
 def test_every_parameter_value_reaches_the_runtime(value: Any) -> None:
     runtime = Runtime()
     if "\x00" not in repr(value):
-        assert runtime.evaluate(unfold("params.v", {"v": value}), runtime.activation({})) == value
+        assert runtime.evaluate(unfold("params.v", {"v": value}), Activation({})) == value

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from assay import __version__
 from assay.engine.kept import Expressions, digest
 from assay.engine.parts import merged, program_of, split, with_parts
-from assay.engine.reads import bare, reads, same
+from assay.engine.reads import bare, only, reads, same
 
 if TYPE_CHECKING:
     from assay.engine.kept import New
@@ -39,22 +39,14 @@ _MOST_GIVEN = 500
 class Activation:
     """What expressions see of one item; the runtime gets it when the first of them is evaluated."""
 
-    __slots__ = ("_env", "_made", "known", "known_of_object", "variables")
+    __slots__ = ("known", "known_of_object", "variables")
 
-    def __init__(self, env: Any, variables: Mapping[str, Any], known_of_object: dict[str, Any]) -> None:
-        self._env = env
-        self._made: Any = None
+    def __init__(self, variables: Mapping[str, Any], known_of_object: dict[str, Any] | None = None) -> None:
         self.variables = variables
         self.known: dict[str, Any] = {}
         """What parts of expressions gave for this item."""
-        self.known_of_object = known_of_object
-        """What those gave that read nothing of an item."""
-
-    def made(self) -> Any:
-        """The runtime's own form; values are converted when they are read."""
-        if self._made is None:
-            self._made = self._env.Activation(dict(self.variables))
-        return self._made
+        self.known_of_object = {} if known_of_object is None else known_of_object
+        """What those gave that read nothing of an item: the same dict for every item of one object."""
 
 
 Program = Callable[[Activation], Any]
@@ -113,14 +105,6 @@ class Runtime:
             except RuntimeError as problem:
                 raise CompileError(_plain(str(problem))) from None
             self._checked.add(expression)
-
-    def activation(self, variables: Mapping[str, Any], known_of_object: dict[str, Any] | None = None) -> Activation:
-        """What expressions see.
-
-        Args:
-            known_of_object: The same dict, empty at first, for every item of one object.
-        """
-        return Activation(self._env, variables, {} if known_of_object is None else known_of_object)
 
     def program(self, expression: str) -> Program:
         """An expression that can be evaluated; what cannot be compiled fails each time.
@@ -182,7 +166,7 @@ class Runtime:
 
     def _new_part(self, name: str) -> Program:
         text, serialized, read = self._kept.part(name)
-        error = self._error
+        error, activate = self._error, self._env.Activation
         evaluate: Any = None
         given: dict[bytes, Any] = {}
         of_object = {path[0] for path, _ in read} <= _OF_OBJECT
@@ -208,7 +192,7 @@ class Runtime:
             if evaluate is None:
                 evaluate = self._evaluator(text, serialized)
             try:
-                value = evaluate(activation.made())
+                value = evaluate(activate(only(activation.variables, read)))
                 plain = value.plain_value()
             except (RuntimeError, TypeError, ValueError) as problem:
                 return Failed(_plain(str(problem).partition("\n")[0]))

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from assay.engine.blame import blame, digest, evidence_of, fingerprint, item_name
-from assay.engine.cel import CompileError, Failed, Program, Runtime
+from assay.engine.cel import Activation, CompileError, Failed, Program, Runtime
 from assay.engine.kept import digest as digest_of
 from assay.engine.unfold import UnfoldError, unfold
 from assay.halves import in_halves
@@ -212,7 +212,7 @@ class Judge:
     def _evaluate(self, binding: Binding, expression: str, item: _Item) -> Any:
         """The value of an expression of a rule for an item; all rules share the activation of an item."""
         if item.activation is None:
-            item.activation = self._runtime.activation(item.variables, item.known_of_object)
+            item.activation = Activation(item.variables, item.known_of_object)
         key = (id(binding), expression)
         program = self._programs.get(key)
         if program is None:

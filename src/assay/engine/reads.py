@@ -75,6 +75,32 @@ def same(variables: Mapping[str, Any], read: list[Read]) -> bytes | None:
     return key if len(key) <= _LONGEST else None
 
 
+def only(variables: Mapping[str, Any], read: list[Read]) -> dict[str, Any]:
+    """The variables with nothing in them but what an expression reads: the runtime converts all that it is given.
+
+    Where a chain of fields ends early, what it ends at is there too, so that the expression fails as it would.
+    """
+    kept: dict[str, Any] = {}
+    for path, value_counts in read:
+        value: Any = variables
+        here = kept
+        for name in path[:-1]:
+            value = value.get(name, _ABSENT)
+            if not isinstance(value, dict):
+                break
+            here = here.setdefault(name, {})
+        else:
+            name = path[-1]
+            value = value.get(name, _ABSENT)
+        if value is _ABSENT:
+            continue
+        if value_counts or not isinstance(value, (dict, list)):
+            here[name] = value
+        else:
+            here.setdefault(name, type(value)())
+    return kept
+
+
 def _walk(expr: Mapping[int, list[Any]], local: frozenset[str]) -> Iterator[Read]:
     """What an expression reads; ``local`` are the names of loops around it."""
     chain = _chain(expr)
