@@ -32,9 +32,7 @@ class Excerpts:
         first = max(place.line - _BEFORE, 1)
         last = min(place.line + _AFTER, len(lines))
         shown = "\n".join(self._masked(line)[:_LONGEST] for line in lines[first - 1 : last])
-        # Not `dataclasses.replace`, which takes longer than all of this.
-        found = (place.file, place.line, place.column, place.end_line, place.end_column, place.role)
-        return Place(*found, excerpt=shown, excerpt_line=first, note=place.note)
+        return place._replace(excerpt=shown, excerpt_line=first)
 
     def _read(self, name: str) -> list[str]:
         try:

@@ -37,7 +37,7 @@ _MOST_GIVEN = 500
 
 
 class Activation:
-    """What expressions see of one item; the runtime gets it when the first of them is evaluated."""
+    """What expressions see of one item, and what they gave for it."""
 
     __slots__ = ("known", "known_of_object", "variables")
 
@@ -93,9 +93,6 @@ class Runtime:
     def compile(self, expression: str) -> None:
         """Check that an expression compiles.
 
-        What is evaluated is the form without the types that the check found: everything is dynamic here, and it is
-        read back, prepared and evaluated in half the time.
-
         Raises:
             CompileError: With the compiler's message.
         """
@@ -124,7 +121,10 @@ class Runtime:
             CompileError: With the compiler's message.
         """
         tree = self._kept.tree(key, lambda: self._parts_of(expression()))
-        return program_of(tree, self._part, _no_boolean)
+        try:
+            return program_of(tree, self._part, _no_boolean)
+        except KeyError:  # a part is not kept any more
+            return program_of(self._parts_of(expression()), self._part, _no_boolean)
 
     def compiled(self) -> New:
         """What had to be compiled because it was not kept."""
@@ -151,6 +151,11 @@ class Runtime:
         return with_parts(tree, named)
 
     def _compiled_part(self, text: str) -> tuple[bytes, list[Read]]:
+        """A part compiled, and what it reads.
+
+        It has none of the types that the check found: everything is dynamic here, and so it is read back, prepared and
+        evaluated in half the time.
+        """
         known = self._compiled.get(text)
         if known is None:
             serialized = self._env.compile(text, disable_check=True).serialize()

@@ -99,7 +99,11 @@ class Expressions:
         return found
 
     def part(self, name: str, make: Callable[[], Part] | None = None) -> Part:
-        """The part that was kept under a name, else what ``make`` gives."""
+        """The part that was kept under a name, else what ``make`` gives.
+
+        Raises:
+            KeyError: There is neither.
+        """
         found = self._known["parts"].get(name) or self.new["parts"].get(name)
         if found:
             return found[0], base64.b64decode(found[1]), found[2]
@@ -115,7 +119,7 @@ class Expressions:
         for part in made:
             for kind, entries in part.items():
                 new[kind].update(entries)
-        if new["trees"]:
+        if any(new.values()):
             known = self._known if len(self._known["trees"]) < _MOST else {}
             self._known = {kind: {**known.get(kind, {}), **entries} for kind, entries in new.items()}
             write("programs", self._name, self._known)

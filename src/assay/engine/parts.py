@@ -58,8 +58,8 @@ def _split(tokens: list[str]) -> Tree:
     tokens = _bare(tokens)
     question = _at_top(tokens, "?", single=True)
     if question:
-        first = question[0]
-        colon = _colon(tokens, first)
+        # What stands between the two signs can hold such a pair in brackets only (CEL specification, "Syntax").
+        first, colon = question[0], _at_top(tokens, ":", single=True)[0]
         return ["?", _split(tokens[:first]), _split(tokens[first + 1 : colon]), _split(tokens[colon + 1 :])]
     for sign in ("|", "&"):
         places = _at_top(tokens, sign)
@@ -112,20 +112,6 @@ def _at_top(tokens: list[str], sign: str, *, single: bool = False) -> list[int]:
         if not single and tokens[index + 1] == sign:
             found.append(index)
     return found
-
-
-def _colon(tokens: list[str], question: int) -> int:
-    """The ``:`` that belongs to a ``?``."""
-    marks = set(_at_top(tokens, "?", single=True))
-    depth = waiting = 0
-    for index in range(question, len(tokens)):
-        depth += (tokens[index] in OPEN) - (tokens[index] in CLOSE)
-        waiting += index in marks
-        if tokens[index] == ":" and not depth:
-            waiting -= 1
-            if not waiting:
-                return index
-    raise ValueError("a ? without its :")
 
 
 def program_of(
