@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from assay.engine import kept as kept_module
 from assay.engine.cel import Activation, Failed, Runtime
 from assay.engine.parts import split
 from assay.engine.reads import only, reads
@@ -75,6 +76,7 @@ def test_operators_inside_texts_and_brackets_join_nothing() -> None:
 def test_a_part_that_is_not_kept_any_more_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for _ in range(2):
+        kept_module._programs.cache_clear()  # as in another run
         runtime = Runtime()
         program = runtime.kept_program("key", lambda: "has(object.a) && object.b == 1")
         assert program(Activation({"object": {"a": 1, "b": 1}})) is True

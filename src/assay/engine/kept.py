@@ -74,6 +74,13 @@ New: TypeAlias = "dict[str, dict[str, Any]]"
 """Trees and parts, as they are kept."""
 
 
+@functools.cache
+def _programs(_in: Path, name: str) -> New:
+    """What is kept under a name in a folder, read once: the examples of all rules are judged by 2,000 runtimes."""
+    found = read("programs", name)
+    return found if isinstance(found, dict) and found.keys() == {"trees", "parts"} else {"trees": {}, "parts": {}}
+
+
 class Expressions:
     """Compiled expressions by key: their trees, and the parts that these name; read when the first is asked for.
 
@@ -88,8 +95,7 @@ class Expressions:
 
     @functools.cached_property
     def _known(self) -> New:
-        found = read("programs", self._name)
-        return found if isinstance(found, dict) and found.keys() == {"trees", "parts"} else {"trees": {}, "parts": {}}
+        return _programs(_folder(), self._name)
 
     def tree(self, key: str, make: Callable[[], Tree]) -> Tree:
         """The tree that was kept under a key, else what ``make`` gives, which is kept by :meth:`save`."""
@@ -120,7 +126,11 @@ class Expressions:
             for kind, entries in part.items():
                 new[kind].update(entries)
         if any(new.values()):
-            known = self._known if len(self._known["trees"]) < _MOST else {}
-            self._known = {kind: {**known.get(kind, {}), **entries} for kind, entries in new.items()}
-            write("programs", self._name, self._known)
+            known = self._known
+            if len(known["trees"]) >= _MOST:
+                for entries in known.values():
+                    entries.clear()
+            for kind, entries in new.items():
+                known[kind].update(entries)
+            write("programs", self._name, known)
             self.new = {"trees": {}, "parts": {}}
