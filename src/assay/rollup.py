@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from assay.model.controls import Assessability, Control, ControlResult, Pack, Population, Status
 from assay.model.objects import World
 from assay.model.rules import Binding, Rule
-from assay.model.verdicts import Tally, Verdict, worst
+from assay.model.verdicts import Tally, Verdict
 
 
-@dataclass(frozen=True)
-class TiedRule:
-    """What one tied rule says of one world: the verdict of every object that it decided, by object index."""
+class TiedRule(NamedTuple):
+    """What one tied rule says of one world: the objects that it decided, by their index, under each verdict given."""
 
     rule: str
     required: bool
     needs_live: bool
-    verdicts: tuple[tuple[int, Verdict], ...]
+    verdicts: Mapping[Verdict, Collection[int]]
     reasons: tuple[str, ...] = ()
-
-    @cached_property
-    def _given(self) -> frozenset[Verdict]:
-        return frozenset(verdict for _, verdict in self.verdicts)
 
     def has(self, verdict: Verdict) -> bool:
         """Whether any object got a verdict."""
-        return verdict in self._given
+        return verdict in self.verdicts
 
 
 def status_of(assessability: Assessability, tied: Sequence[TiedRule]) -> tuple[Status, tuple[str, ...]]:
@@ -55,17 +48,14 @@ def status_of(assessability: Assessability, tied: Sequence[TiedRule]) -> tuple[S
 
 def population_of(tied: Iterable[TiedRule]) -> Population:
     """How many objects any tied rule decided, each counted once by its worst verdict."""
-    overall: dict[int, Verdict] = {}
-    for rule in tied:
-        for index, verdict in rule.verdicts:
-            known = overall.get(index)
-            if known is None:
-                overall[index] = verdict
-            elif known is not verdict:
-                overall[index] = worst((known, verdict))
-    overall.pop(-1, None)  # what was not seen is no object
-    counts = Counter(overall.values())
-    return Population(len(overall), counts[Verdict.PASS], counts[Verdict.FAIL], counts[Verdict.WAIVED])
+    sizes = {}
+    counted: set[int] = {-1}  # what was not seen is no object
+    for verdict in Verdict:  # the worst first
+        given = [rule.verdicts[verdict] for rule in tied if verdict in rule.verdicts]
+        before = len(counted)
+        counted.update(*given)
+        sizes[verdict] = len(counted) - before
+    return Population(len(counted) - 1, sizes[Verdict.PASS], sizes[Verdict.FAIL], sizes[Verdict.WAIVED])
 
 
 class Rollup:
@@ -86,9 +76,9 @@ class Rollup:
         self._world = world
         self._rules = rules
         self._reasons = reasons
-        self._tallies: dict[int, list[tuple[int, Verdict]]] = {}
-        for tally in tallies:
-            self._tallies.setdefault(tally.binding, []).append((tally.object, tally.verdict))
+        self._tallies: dict[int, dict[Verdict, list[int]]] = {}
+        for binding_index, index, verdict in tallies:
+            self._tallies.setdefault(binding_index, {}).setdefault(verdict, []).append(index)
         self._of_control: dict[tuple[str, str], dict[str, int]] = {}
         for number, binding in enumerate(bindings):
             for control in binding.controls:
@@ -96,8 +86,8 @@ class Rollup:
 
     def answer(self, pack: Pack, in_scope: Sequence[bool]) -> Iterator[ControlResult]:
         """Every control of a pack; ``in_scope`` says of each object whether the pack's scope holds it."""
-        inside = {index for index, scoped in enumerate(in_scope) if scoped}
-        limited = inside if len(inside) < len(in_scope) else None
+        inside = {-1, *(index for index, scoped in enumerate(in_scope) if scoped)}  # what was not seen is in all
+        limited = inside if len(inside) <= len(in_scope) else None
         for control in pack.controls:
             tied = [self._tied(control, rule, required=tie.required, limited=limited) for rule, tie in control.ties]
             status, reasons = status_of(control.assessability, tied)
@@ -118,10 +108,9 @@ class Rollup:
 
     def _tied(self, control: Control, rule: str, *, required: bool, limited: set[int] | None) -> TiedRule:
         number = self._of_control.get((control.pack, control.id), {}).get(rule, -1)
-        verdicts: Iterable[tuple[int, Verdict]] = self._tallies.get(number, ())
+        verdicts: Mapping[Verdict, Collection[int]] = self._tallies.get(number, {})
         if limited is not None:
-            verdicts = [(index, verdict) for index, verdict in verdicts if index < 0 or index in limited]
+            inside = {verdict: limited.intersection(indexes) for verdict, indexes in verdicts.items()}
+            verdicts = {verdict: indexes for verdict, indexes in inside.items() if indexes}
         needs_live = self._rules[rule].scope == "live" and self._world.kind == "environment"
-        return TiedRule(
-            rule, required, needs_live, tuple(verdicts), tuple(dict.fromkeys(self._reasons.get(number, ())))
-        )
+        return TiedRule(rule, required, needs_live, verdicts, tuple(dict.fromkeys(self._reasons.get(number, ()))))

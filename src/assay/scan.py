@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -199,7 +199,7 @@ def _numbered(findings: Iterable[Finding]) -> Iterator[Finding]:
     seen = Counter[str]()
     for finding in findings:
         seen[finding.fingerprint] += 1
-        yield replace(finding, fingerprint=f"{finding.fingerprint}:{seen[finding.fingerprint]}")
+        yield finding._replace(fingerprint=f"{finding.fingerprint}:{seen[finding.fingerprint]}")
 
 
 def _answers(result: _Judged, packs: Sequence[Pack], library: Library) -> Iterator[ControlResult]:

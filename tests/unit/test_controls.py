@@ -14,7 +14,8 @@ V = Verdict
 
 
 def tied(*verdicts: Verdict, required: bool = True, live: bool = False, reason: str = "why") -> TiedRule:
-    return TiedRule("r", required, live, tuple(enumerate(verdicts)), (reason,) if V.NOT_ASSESSED in verdicts else ())
+    given = {verdict: [i for i, other in enumerate(verdicts) if other is verdict] for verdict in verdicts}
+    return TiedRule("r", required, live, given, (reason,) if V.NOT_ASSESSED in verdicts else ())
 
 
 PARTIAL, MANUAL = Assessability.PARTIAL, Assessability.MANUAL
@@ -65,5 +66,5 @@ def test_a_pass_needs_a_required_pass_and_nothing_worse(rules: list[TiedRule]) -
 
 
 def test_population_counts_an_object_once_by_its_worst_verdict() -> None:
-    rules = [tied(V.PASS, V.PASS, V.WAIVED), tied(V.PASS, V.FAIL), TiedRule("u", True, False, ((-1, V.NOT_ASSESSED),))]
+    rules = [tied(V.PASS, V.PASS, V.WAIVED), tied(V.PASS, V.FAIL), TiedRule("u", True, False, {V.NOT_ASSESSED: [-1]})]
     assert population_of(rules) == Population(in_scope=3, passed=1, failed=1, waived=1)

@@ -148,9 +148,10 @@ def test_no_items_are_not_applicable() -> None:
     assert worst([]) is Verdict.NOT_APPLICABLE
 
 
-def test_a_failure_without_a_place_cannot_be_built() -> None:
+def test_a_failure_without_a_place_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Nowhere, "places", lambda _self, _route: ())
     with pytest.raises(ValueError, match="without a place"):
-        Finding("r", (), (), Verdict.FAIL, Severity.LOW, "w", "m")
+        judge(RULE._replace(check="false"), config_map({"a": "1"}))
 
 
 @pytest.mark.parametrize(

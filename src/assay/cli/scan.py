@@ -84,7 +84,6 @@ def scan(**given: Any) -> int:
 
 def _scan(options: _Options) -> int:
     from assay.cli.wire import wire
-    from assay.reports.form import build_form
 
     outputs = [_output(text) for text in options.output]
     include = [word for text in options.sarif_include for word in text.split(",")]
@@ -96,6 +95,8 @@ def _scan(options: _Options) -> int:
         run = _run(options, wiring)
     finally:
         wiring.close()
+    from assay.reports.form import build_form  # after everything that another process can do something beside
+
     code, reason = verdict_of(run, strict=options.strict)
     form = build_form(run, wiring.masker.mask)
     hold(run, form, wiring)
@@ -120,6 +121,9 @@ def _scan(options: _Options) -> int:
 
 
 def _run(options: _Options, wiring: Wiring) -> Run:
+    sources = wiring.sources(options.paths)
+    _progress("reading")
+    wiring.begin_reading(sources)
     from assay.cli.changes import changed_files, shown
     from assay.engine.bind import read_assignments
     from assay.excerpts import Excerpts
@@ -127,7 +131,6 @@ def _run(options: _Options, wiring: Wiring) -> Run:
     from assay.scan import scan as run_scan
 
     project = wiring.project
-    sources = wiring.sources(options.paths)
     settings = Settings(
         command=("assay", *sys.argv[1:]),
         environments=wiring.environments(options.env, sources),
@@ -142,8 +145,7 @@ def _run(options: _Options, wiring: Wiring) -> Run:
     )
     excerpts = Excerpts(wiring.paths, wiring.masker)
     library = wiring.library()
-    _progress("reading")
-    wiring.read_ahead(sources)
+    wiring.finish_reading()
     run = run_scan(settings, project, library, sources, excerpts, _progress, wiring.waivers(library))
     if options.changed:
         changed = changed_files(wiring.paths.root)

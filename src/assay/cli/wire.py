@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.engine.load import Library, load_library
 from assay.errors import UsageError
 from assay.project import Project, SourceEntry, find_project, load_project
 from assay.redact import Masker
 from assay.shipped import shipped
 from assay.sources.discover import Found, discover
 from assay.sources.interface import Source
-from assay.sources.manifests import ManifestFile, read_ahead
+from assay.sources.manifests import ManifestFile, ReadAhead
 from assay.sources.paths import Paths
 
 if TYPE_CHECKING:
+    from assay.engine.load import Library
     from assay.model.waivers import Waiver
     from assay.rendering.jinja import Renderer
 
@@ -34,6 +34,7 @@ class Wiring:
     values: tuple[Path, ...] = ()
     assignments: tuple[str, ...] = ()
     _renderer: Renderer | None = field(default=None)
+    _ahead: ReadAhead | None = field(default=None)
 
     def library(self) -> Library:
         """The shipped policies and those of the project.
@@ -41,6 +42,8 @@ class Wiring:
         Raises:
             PolicyError: A policy of the project is wrong.
         """
+        from assay.engine.load import load_library  # the engine is loaded while another process reads
+
         return load_library(shipped("policies"), self.project.policies)
 
     def waivers(self, library: Library) -> tuple[Waiver, ...]:
@@ -74,9 +77,14 @@ class Wiring:
                 found.append(source)
         return found
 
-    def read_ahead(self, sources: Iterable[Source]) -> None:
-        """Read the plain manifests among sources that are about to be scanned, which may use two processors."""
-        read_ahead([source for source in sources if isinstance(source, ManifestFile)], self.masker)
+    def begin_reading(self, sources: Iterable[Source]) -> None:
+        """Begin to read the plain manifests among sources that are about to be scanned, beside what comes next."""
+        self._ahead = ReadAhead([source for source in sources if isinstance(source, ManifestFile)], self.masker)
+
+    def finish_reading(self) -> None:
+        """Read what is not read yet of the manifests that were begun."""
+        if self._ahead is not None:
+            self._ahead.finish()
 
     def _source(self, item: Found, namespace: str) -> Source:
         name = self.paths.name(item.path)
@@ -106,7 +114,9 @@ class Wiring:
         return self._renderer
 
     def close(self) -> None:
-        """End the renderer's process."""
+        """End the processes that were begun: the renderer's and the one that reads ahead."""
+        if self._ahead is not None:
+            self._ahead.close()
         if self._renderer is not None:
             self._renderer.close()
 

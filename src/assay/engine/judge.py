@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from assay.engine.blame import blame, digest, evidence_of, fingerprint, item_nam
 from assay.engine.cel import Activation, CompileError, Failed, Program, Runtime
 from assay.engine.kept import digest as digest_of
 from assay.engine.unfold import UnfoldError, unfold
-from assay.halves import in_halves
+from assay.halves import Halves
 from assay.model.verdicts import Finding, Tally, Verdict, worst
 from assay.workloads import TEMPLATES, PodView, pod_view
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _WORTH_A_PROCESS = 40
 """Objects that take longer to judge than a process takes to start."""
+
+_NEIGHBOURS = 8
+"""Objects that one process judges together: what is near in a file is alike, and what is alike is evaluated once."""
 
 InScope = Callable[["KubeObject", str], bool]
 """Whether an object is in the scope that a pack declares."""
@@ -117,7 +120,7 @@ class Judge:
             apart: Half of the objects may be judged in another process: their places need nothing but themselves.
         """
 
-        def some(indexes: Sequence[int]) -> tuple[Judged, list[list[Finding]], New]:
+        def some(indexes: Iterable[int]) -> tuple[Judged, list[list[Finding]], New]:
             part = Judged(counts={binding.rule.id: Counter() for binding in self._bindings})
             found = []
             for index in indexes:
@@ -126,7 +129,8 @@ class Judge:
             return part, found, self._runtime.compiled()
 
         indexes = range(len(world.objects))
-        parts = in_halves(some, indexes, _WORTH_A_PROCESS) if apart else [(indexes, some(indexes))]
+        fewest = _WORTH_A_PROCESS if apart else len(indexes) + 1
+        parts = Halves(some, indexes, fewest, _NEIGHBOURS).results()
         judged = parts[0][1][0]
         for _, (other, _, _) in parts[1:]:
             judged.add(other)
@@ -177,7 +181,7 @@ class Judge:
         if waiver is None:
             return finding
         verdict = Verdict.FAIL if waiver.expired(world.clock) else Verdict.WAIVED
-        return replace(finding, verdict=verdict, waiver=waiver)
+        return finding._replace(verdict=verdict, waiver=waiver)
 
     def _candidates(self, group_kind: str) -> list[int]:
         found = self._by_kind.get(group_kind)
@@ -246,6 +250,8 @@ class Judge:
         decided = verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE)
         at = () if decided else self._guilty(binding, item)
         route, places = ((), ()) if decided else blame(at, item.route, subject.view, obj)
+        if verdict is Verdict.FAIL and not places:
+            raise ValueError(f"a failure of {rule.id} without a place")
         message = self._message(binding, item) if verdict is Verdict.FAIL else rule.title
         return Finding(
             rule=rule.id,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -53,13 +52,8 @@ class Evidence(NamedTuple):
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One verdict about one item of one object.
-
-    Raises:
-        ValueError: A failure about an object that names no place.
-    """
+class Finding(NamedTuple):
+    """One verdict about one item of one object; a failure always has a place."""
 
     rule: str
     params: tuple[tuple[str, Any], ...]
@@ -82,10 +76,6 @@ class Finding:
     fingerprint: str = ""
     waiver: Waiver | None = None
     """The waiver that matches a failure; one that has expired changes no verdict."""
-
-    def __post_init__(self) -> None:
-        if self.verdict is Verdict.FAIL and not self.places:
-            raise ValueError(f"a failure of {self.rule} without a place")
 
 
 class Tally(NamedTuple):

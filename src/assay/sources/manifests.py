@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from assay.documents import Document, Locator, Problem, read_file
-from assay.halves import in_halves
+from assay.halves import Halves
 from assay.kube import build_object, is_object, problem_of, unfold
 from assay.model.objects import Unread, Warned
 from assay.model.origin import Origin, Place, Role, Route
@@ -65,22 +65,32 @@ _WORTH_A_PROCESS = 12
 """Files that take longer to read than a process takes to start."""
 
 
-def read_ahead(files: Sequence[ManifestFile], masker: Masker) -> None:
-    """Read files whose objects are about to be asked for, half of them in another process where that is possible.
+class ReadAhead:
+    """Files whose objects are about to be asked for; another process has begun to read some where that is possible.
 
     Args:
         masker: That of the files: it learns what the other process has learnt.
     """
 
-    def some(part: Sequence[ManifestFile]) -> tuple[list[Batch], frozenset[str]]:
-        return [file.read("") for file in part], masker.learnt()
+    def __init__(self, files: Sequence[ManifestFile], masker: Masker) -> None:
+        def some(part: Iterable[ManifestFile]) -> tuple[list[Batch], frozenset[str]]:
+            return [file.read("") for file in part], masker.learnt()
 
-    parts = in_halves(some, files, _WORTH_A_PROCESS, ManifestFile.size)
-    for part, (batches, _) in parts:
-        for file, batch in zip(part, batches, strict=True):
-            file.take(batch)
-    for _, (_, learnt) in parts[1:]:
-        masker.learn_forms(learnt)
+        self._masker = masker
+        self._halves = Halves(some, sorted(files, key=ManifestFile.size, reverse=True), _WORTH_A_PROCESS)
+
+    def finish(self) -> None:
+        """Read the others here, and take over what the other process has read."""
+        parts = self._halves.results()
+        for part, (batches, _) in parts:
+            for file, batch in zip(part, batches, strict=True):
+                file.take(batch)
+        for _, (_, learnt) in parts[1:]:
+            self._masker.learn_forms(learnt)
+
+    def close(self) -> None:
+        """Leave it at that; no process stays behind."""
+        self._halves.close()
 
 
 class _FileOrigin:
