@@ -75,7 +75,7 @@ def scan(
     Raises:
         UsageError: An unknown rule, pack, parameter or environment, a scope that matches nothing, or no object.
     """
-    started = settings.clock or _now()
+    started = settings.clock or now()
     packs = tuple(library.pack(name) for name in settings.packs)
     scopes = Scopes(project, packs)
     exceptions = Waivers(waivers)
@@ -97,7 +97,7 @@ def scan(
         id=hashlib.sha256("\0".join((started, *settings.command)).encode()).hexdigest()[:16],
         version=__version__,
         started=started,
-        ended=settings.clock or _now(),
+        ended=settings.clock or now(),
         command=settings.command,
         sources=tuple(dict.fromkeys(source.name for source in sources)),
         worlds=tuple(result.world for result in results),
@@ -120,6 +120,29 @@ def scan(
     )
 
 
+class Seen(NamedTuple):
+    """A world, what is worth a warning in it, and how many documents were no Kubernetes objects."""
+
+    world: World
+    warned: list[Warned]
+    skipped: int
+
+
+def see(name: str, project: Project, sources: Sequence[Source], clock: str, *, assume_complete: bool = False) -> Seen:
+    """Read one world: an environment of the project or of its sources.
+
+    Args:
+        clock: Now, an ISO 8601 time in UTC.
+        assume_complete: The sources show everything that exists, whatever the project file says.
+    """
+    batch = read_world(sources, name)
+    environment = project.environments.get(name, Environment())
+    stated = project.complete if environment.complete is None else environment.complete
+    strict = project.file is not None
+    world, warned = build_world(name, batch, clock=clock, complete=assume_complete or stated, strict=strict)
+    return Seen(world, warned, batch.skipped)
+
+
 class _Reader(NamedTuple):
     """Reads and judges worlds, all with the same settings."""
 
@@ -134,12 +157,8 @@ class _Reader(NamedTuple):
     def judge(self, name: str, clock: str, progress: Callable[[str], None]) -> _Judged:
         """Read and judge one world."""
         progress(f"reading {name}")
-        batch = read_world(self.sources, name)
-        environment = self.project.environments.get(name, Environment())
-        stated = self.project.complete if environment.complete is None else environment.complete
-        complete = True if self.settings.assume_complete else stated
-        strict = self.project.file is not None
-        world, warned = build_world(name, batch, clock=clock, complete=complete, strict=strict)
+        seen = see(name, self.project, self.sources, clock, assume_complete=self.settings.assume_complete)
+        world, environment = seen.world, self.project.environments.get(name, Environment())
         values = {**self.project.params, **environment.params}
         parameters = Parameters(values, self.settings.params)
         bindings = bind(self.library, self.settings.packs, self.settings.rules, parameters)
@@ -156,7 +175,7 @@ class _Reader(NamedTuple):
         judge = Judge(bindings, in_scope, finder, self.excerpts.place, everything=self.settings.everything)
         apart = all(source.apart for source in self.sources)
         judged = judge.judge(world, Facts(world), note, apart=apart)
-        return _Judged(world, bindings, judged, in_scope, warned, batch.skipped)
+        return _Judged(world, bindings, judged, in_scope, seen.warned, seen.skipped)
 
 
 def _warned(results: Iterable[_Judged]) -> Iterator[Warned]:
@@ -190,7 +209,8 @@ def _unused(
             )
 
 
-def _now() -> str:
+def now() -> str:
+    """The time, ISO 8601 in UTC."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -64,6 +64,8 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "each": list(rule.each.paths) if rule.each else None,
         "when": rule.when,
         "assert": rule.check,
+        "unknown": rule.unknown,
+        "needs": rule.needs,
         "shared": [{"name": s.name, "takes": s.takes, "means": s.means, "is": s.expression} for s in _shared(rule)],
         "message": rule.message,
         "at": [{"route": entry.route, "when": entry.when} for entry in rule.at],
@@ -95,7 +97,11 @@ def explain_rule(rule: Rule) -> None:
     _paragraph("Judges", ", ".join(rule.kinds) + (f", each of {' and '.join(rule.each.paths)}" if rule.each else ""))
     if rule.when:
         _paragraph("When", rule.when)
+    if rule.needs:
+        _paragraph("Needs", ", ".join(f"{name} (`assay facts {name}`)" for name in rule.needs))
     _paragraph("Passes if", rule.check)
+    if rule.unknown:
+        _paragraph("Unknown", f"not assessed, although it passes, where this gives a reason: {rule.unknown}")
     for used in _shared(rule):
         _paragraph("With", f"lib.{used.name}({', '.join(used.takes)}), {used.means}: {used.expression}")
     _paragraph("Blames", ", then ".join(e.route + (f" (if {e.when})" if e.when else "") for e in rule.at))
@@ -118,7 +124,7 @@ def _shared(rule: Rule) -> list[Shared]:
     """The shared expressions that a rule uses, each once."""
     from assay.engine.unfold import shared_names
 
-    texts = (rule.when, rule.check, rule.message, *(entry.when for entry in rule.at))
+    texts = (rule.when, rule.check, rule.unknown, rule.message, *(entry.when for entry in rule.at))
     return [rule.shared[name] for name in dict.fromkeys(name for text in texts for name in shared_names(text))]
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "rules": ("assay.cli.rules", "rules", "List, show, find, test and start rules."),
     "explain": ("assay.cli.explain", "explain", "Explain a rule or a control."),
     "controls": ("assay.cli.controls", "controls", "List the controls of the packs and what evidences them."),
+    "facts": ("assay.cli.facts", "facts", "Show relations: who may do what, who reaches whom, what is backed up."),
     "init": ("assay.cli.init", "init", "Write a commented assay.yaml from what is found."),
     "config": ("assay.cli.config", "config", "Show what the project file may hold."),
 }

@@ -130,6 +130,14 @@ class Judge:
 
         indexes = range(len(world.objects))
         fewest = _WORTH_A_PROCESS if apart else len(indexes) + 1
+        kinds = {obj.group_kind for obj in world.objects}
+        # Before there are two processes, of which each would compute them.
+        facts.prepare(
+            name
+            for b in self._bindings
+            if b.rule.needs and any(matches(b.rule, k) for k in kinds)
+            for name in b.rule.needs
+        )
         parts = Halves(some, indexes, fewest, _NEIGHBOURS).results()
         judged = parts[0][1][0]
         for _, (other, _, _) in parts[1:]:
@@ -194,24 +202,33 @@ class Judge:
         rule = binding.rule
         if item.broken:
             return Verdict.ERROR, item.broken
-        unknown = subject.add_facts(rule, item) if rule.needs else ""
-        if unknown:
-            return Verdict.NOT_ASSESSED, unknown
+        missing = subject.add_facts(rule, item) if rule.needs and "facts." in rule.when else ""
+        if missing:
+            return Verdict.NOT_ASSESSED, missing
         applies = self._evaluate(binding, rule.when, item) if rule.when else True
         if applies is False:
             return Verdict.NOT_APPLICABLE, ""
         if applies is not True:
             return Verdict.ERROR, f"`when` gave {_described(applies)}"
+        missing = subject.add_facts(rule, item) if rule.needs else ""
+        return (Verdict.NOT_ASSESSED, missing) if missing else self._decided(binding, item, subject)
+
+    def _decided(self, binding: Binding, item: _Item, subject: _Subject) -> tuple[Verdict, str]:
+        """The verdict where the rule applies and every fact that it needs is known."""
+        rule = binding.rule
         decided = self._evaluate(binding, rule.check, item)
-        if decided is True or decided is False:
-            for name, condition in self._unset[id(binding)]:
-                if self._evaluate(binding, condition, item) is not False:
-                    reason = f"the parameter {name} is not set (--param, or `params:` in assay.yaml)"
-                    return Verdict.NOT_ASSESSED, reason
-            verdict = Verdict.PASS if decided else Verdict.FAIL
-            doubt = subject.doubt(rule, verdict) if rule.needs else ""
-            return (Verdict.NOT_ASSESSED, doubt) if doubt else (verdict, "")
-        return Verdict.ERROR, f"`assert` gave {_described(decided)}"
+        if decided is not True and decided is not False:
+            return Verdict.ERROR, f"`assert` gave {_described(decided)}"
+        for name, condition in self._unset[id(binding)]:
+            if self._evaluate(binding, condition, item) is not False:
+                reason = f"the parameter {name} is not set (--param, or `params:` in assay.yaml)"
+                return Verdict.NOT_ASSESSED, reason
+        doubt = self._evaluate(binding, rule.unknown, item) if decided and rule.unknown else ""
+        if not isinstance(doubt, str):
+            return Verdict.ERROR, f"`unknown` gave {_described(doubt, 'a text')}"
+        verdict = Verdict.PASS if decided else Verdict.FAIL
+        doubt = doubt or (subject.doubt(rule, verdict) if rule.needs else "")
+        return (Verdict.NOT_ASSESSED, doubt) if doubt else (verdict, "")
 
     def _evaluate(self, binding: Binding, expression: str, item: _Item) -> Any:
         """The value of an expression of a rule for an item; all rules share the activation of an item."""
@@ -333,6 +350,7 @@ class _Subject:
         self._facts = facts
         self._items: dict[Each | None, list[_Item]] = {}
         self._known: dict[str, Any] = {}
+        self._of: dict[str, dict[str, Any] | str] = {}
         self._base: dict[str, Any] = {"object": obj.body, "now": clock}
         if self.view is not None:
             self._base |= {"pod": self.view.spec, "podMetadata": self.view.metadata}
@@ -358,16 +376,23 @@ class _Subject:
 
     def add_facts(self, rule: Rule, item: _Item) -> str:
         """Hand over the facts that a rule reads; the reason if one could not be computed."""
-        values, unknown = self._facts.of(self.obj, rule.needs)
         known = item.variables.get("facts", {})
-        if not values.keys() <= known.keys():
-            item.variables = {**item.variables, "facts": {**known, **values}}
-            item.activation = None
-        return unknown
+        missing = [name for name in rule.needs if name not in known]
+        if not missing:
+            return ""
+        for name in missing:
+            if name not in self._of:
+                self._of[name] = self._facts.fact(name).of(self.obj)
+            value = self._of[name]
+            if isinstance(value, str):
+                return value
+        item.variables = {**item.variables, "facts": {**known, **{name: self._of[name] for name in missing}}}
+        item.activation = None
+        return ""
 
     def doubt(self, rule: Rule, verdict: Verdict) -> str:
         """Why a relation's verdict does not stand where only a part of the world was seen."""
-        return self._facts.doubt(self.obj, rule.needs, verdict)
+        return self._facts.doubt(self.obj, rule.needs, verdict, rule.turns)
 
 
 def matches(rule: Rule, group_kind: str) -> bool:
@@ -432,8 +457,8 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-def _described(value: Any) -> str:
-    return f"an error: {value.reason}" if isinstance(value, Failed) else f"{type_name(value)} instead of a boolean"
+def _described(value: Any, wanted: str = "a boolean") -> str:
+    return f"an error: {value.reason}" if isinstance(value, Failed) else f"{type_name(value)} instead of {wanted}"
 
 
 def type_name(value: Any) -> str:

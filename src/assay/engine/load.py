@@ -143,6 +143,8 @@ def _rule(data: dict[str, Any], path: Path, shared: Mapping[str, Shared]) -> Rul
         about=data.get("about", ""),
         version=data.get("version", 1),
         file=path,
+        unknown=str(data.get("unknown", "")),
+        turns={verdict: tuple(kinds) for verdict, kinds in data.get("turns", {}).items()},
         shared=shared,
     )
 

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from assay.facts.interface import Fact
-from assay.facts.network import NetworkIsolation
+from assay.facts.index import Index
+from assay.kinds import NAMESPACED
 from assay.model.verdicts import Verdict
 
 if TYPE_CHECKING:
+    from assay.facts.interface import Fact
     from assay.model.objects import KubeObject, World
 
-FACTS: dict[str, type[Fact]] = {"network": NetworkIsolation}
+# name -> (module, class); a module is imported when a rule first needs it
+FACTS: dict[str, tuple[str, str]] = {
+    "isolation": ("assay.facts.isolation", "Isolation"),
+    "permissions": ("assay.facts.permissions", "Permissions"),
+    "escalation": ("assay.facts.escalation", "Escalation"),
+    "exposure": ("assay.facts.exposure", "Exposure"),
+    "mtls": ("assay.facts.mtls", "MutualTls"),
+    "backup": ("assay.facts.backup", "Backup"),
+    "encryption": ("assay.facts.encryption", "Encryption"),
+    "secrets": ("assay.facts.secrets", "Secrets"),
+    "admission": ("assay.facts.admission", "Admission"),
+    "references": ("assay.facts.references", "References"),
+    "namespace": ("assay.facts.namespace", "NamespaceContents"),
+    "selection": ("assay.facts.selection", "Selection"),
+    "alerts": ("assay.facts.alerts", "Alerts"),
+}
 
 
 class Facts:
@@ -20,37 +37,52 @@ class Facts:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._index: Index | None = None
         self._made: dict[str, Fact] = {}
 
-    def _fact(self, name: str) -> Fact:
+    def fact(self, name: str) -> Fact:
+        """A fact by its name."""
         if name not in self._made:
-            self._made[name] = FACTS[name](self._world)
+            if self._index is None:
+                self._index = Index(self._world)
+            module, attribute = FACTS[name]
+            self._made[name] = getattr(import_module(module), attribute)(self._index, self)
         return self._made[name]
 
-    def of(self, obj: KubeObject, names: Iterable[str]) -> tuple[dict[str, Any], str]:
-        """The facts of an object by name, and why one could not be computed."""
-        values: dict[str, Any] = {}
+    def prepare(self, names: Iterable[str]) -> None:
+        """Compute facts that are about to be asked for."""
         for name in names:
-            value = self._fact(name).of(obj)
-            if isinstance(value, str):
-                return {}, value
-            values[name] = value
-        return values, ""
+            self.fact(name)
 
-    def doubt(self, obj: KubeObject, names: Iterable[str], verdict: Verdict) -> str:
-        """Why a verdict does not stand: a kind that could turn it may exist unseen (docs/verdicts.md)."""
+    def doubt(
+        self, obj: KubeObject, names: Iterable[str], verdict: Verdict, turns: Mapping[str, tuple[str, ...]]
+    ) -> str:
+        """Why a verdict does not stand: a kind that could turn it may exist unseen (docs/verdicts.md).
+
+        Args:
+            turns: The kinds that could turn a ``pass`` and a ``fail``, where the rule knows better than its facts.
+        """
         for name in names:
-            fact = self._fact(name)
+            fact = self.fact(name)
             kinds = fact.turns_pass if verdict is Verdict.PASS else fact.turns_fail
-            unseen = [kind for kind in kinds if not self._seen(kind, obj)]
-            if unseen:
-                return f"a {unseen[0].rpartition('/')[2]} that was not seen could change this"
+            for kind in turns.get(str(verdict), kinds):
+                namespace = None if kind in fact.anywhere else obj.identity.namespace
+                if not self._seen(kind, namespace):
+                    return f"a {kind.rpartition('/')[2]} that was not seen could change this"
         return ""
 
-    def _seen(self, kind: str, obj: KubeObject) -> bool:
+    def unseen(self, name: str) -> list[str]:
+        """What could change a fact and may exist unseen: kinds, and what could not be read."""
+        fact = self.fact(name)
+        kinds = dict.fromkeys((*fact.turns_pass, *fact.turns_fail))
+        unread = [f"{entry.source}: {entry.reason}" for entry in self._world.unread]
+        return [*(kind for kind in kinds if not self._seen(kind, None)), *dict.fromkeys(unread)]
+
+    def _seen(self, kind: str, namespace: str | None) -> bool:
+        """Whether every object of a kind was seen that counts: all of one namespace, or all that there are."""
         if any(not unread.kinds or kind in unread.kinds for unread in self._world.unread):
             return False
         complete = self._world.complete
         if isinstance(complete, bool):
             return complete
-        return kind in complete or (obj.identity.namespace or "") in complete
+        return kind in complete or (NAMESPACED.get(kind, False) and namespace in complete)

@@ -107,6 +107,8 @@ class Rule(NamedTuple):
     about: str
     version: int
     file: Path
+    unknown: str = ""
+    turns: Mapping[str, tuple[str, ...]] = {}
     shared: Mapping[str, Shared] = {}
     """Every shared expression that there is, by name: those that the rule's own may call."""
 
