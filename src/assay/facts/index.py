@@ -89,6 +89,14 @@ class Index:
             found[name] = labels if len(twins) == 1 else None
         return found
 
+    def selects_namespace(self, selector: Mapping[str, Any], name: str) -> bool | None:
+        """Whether a LabelSelector selects a namespace; None where that hangs on labels that were not seen."""
+        labels = self.namespaces.get(name)
+        if labels is not None:
+            return selects(selector, labels)
+        keys = {*part(selector, "matchLabels"), *(entry.get("key") for entry in maps(selector, "matchExpressions"))}
+        return selects(selector, {NAME_LABEL: name}) if keys <= {NAME_LABEL} else None
+
 
 def part(value: Any, *names: str) -> dict[str, Any]:
     """The map at a path of names; an empty one where there is none."""
