@@ -21,7 +21,7 @@ from assay.model.controls import ControlResult, Pack
 from assay.model.objects import Warned, World
 from assay.model.origin import Place, Role
 from assay.model.rules import Binding
-from assay.model.run import Run
+from assay.model.run import Inventory, Run
 from assay.model.verdicts import Finding, Verdict
 from assay.model.waivers import Waiver, WaiverState
 from assay.project import Environment, Project
@@ -59,6 +59,7 @@ class _Judged:
     in_scope: InScope
     warned: list[Warned]
     skipped: int
+    tables: tuple[Inventory, ...]
 
 
 def scan(
@@ -114,6 +115,7 @@ def scan(
         ),
         unread=tuple(unread),
         waivers=states,
+        inventory=tuple(table for result in results for table in result.tables),
         skipped=max(result.skipped for result in results),
         undeclared_scopes=scopes.undeclared,
         renderers={name: version for source in sources for name, version in source.renderers().items()},
@@ -174,8 +176,10 @@ class _Reader(NamedTuple):
         finder = self.waivers.finder(world.clock)
         judge = Judge(bindings, in_scope, finder, self.excerpts.place, everything=self.settings.everything)
         apart = all(source.apart for source in self.sources)
-        judged = judge.judge(world, Facts(world), note, apart=apart)
-        return _Judged(world, bindings, judged, in_scope, seen.warned, seen.skipped)
+        facts = Facts(world)
+        judged = judge.judge(world, facts, note, apart=apart)
+        tables = tuple(facts.tables()) if self.settings.everything else ()
+        return _Judged(world, bindings, judged, in_scope, seen.warned, seen.skipped, tables)
 
 
 def _warned(results: Iterable[_Judged]) -> Iterator[Warned]:

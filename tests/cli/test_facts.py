@@ -65,3 +65,15 @@ def test_wrong_use(assay: Assay, folder: Path, arguments: tuple[str, ...], messa
     ran = assay("facts", *arguments, cwd=folder)
     assert ran.code == 2
     assert message in ran.err
+
+
+def test_a_report_of_everything_holds_the_facts_that_rules_read(assay: Assay, folder: Path) -> None:
+    scan = ("scan", "web.yaml", "--rule", "pod-selected-by-network-policy", "--format", "json")
+    [table] = assay(*scan, "--all", cwd=folder).json["inventory"]
+    assert (table["world"], table["fact"], table["unseen"]) == (
+        "default",
+        "isolation",
+        ["networking.k8s.io/NetworkPolicy"],
+    )
+    assert [row["name"] for row in table["rows"]] == ["web"]
+    assert assay(*scan, cwd=folder).json["inventory"] == []

@@ -76,10 +76,9 @@ def facts(
 
 def _entry(name: str, world: World) -> dict[str, Any]:
     """One world as plain data."""
-    every = Facts(world)
-    table = every.fact(name).table()
+    table = Facts(world).table(name)
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-    return {"name": world.name, "columns": list(table.columns), "rows": rows, "unseen": every.unseen(name)}
+    return {"name": world.name, "columns": list(table.columns), "rows": rows, "unseen": list(table.unseen)}
 
 
 def _print(entry: dict[str, Any], width: int) -> None:

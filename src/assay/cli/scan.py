@@ -59,7 +59,7 @@ class _Options(NamedTuple):
 @click.option("--fail-on", type=click.Choice(_THRESHOLDS), help="The least severity that fails (default low).")
 @click.option("--strict", is_flag=True, help="Exit 3 if anything was not assessed.")
 @click.option("--assume-complete", is_flag=True, help="The sources show everything that exists.")
-@click.option("--all", "everything", is_flag=True, help="Report what passed and what does not apply too.")
+@click.option("--all", "everything", is_flag=True, help="Report what passed or does not apply, and facts, too.")
 @click.option("--format", "form", type=click.Choice(list(REPORTS)), default="text", help="What to print.")
 @click.option("--output", multiple=True, metavar="FORMAT=FILE", help="Write a report to a file as well.")
 @click.option("--sarif-include", multiple=True, metavar="WHAT", help="waived, baseline: results beside failures.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from assay.facts.index import Index
 from assay.kinds import NAMESPACED
+from assay.model.run import Inventory
 from assay.model.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -53,6 +54,14 @@ class Facts:
         """Compute facts that are about to be asked for."""
         for name in names:
             self.fact(name)
+
+    def table(self, name: str) -> Inventory:
+        """A fact as a table."""
+        return Inventory(self._world.name, name, *self.fact(name).table(), tuple(self.unseen(name)))
+
+    def tables(self) -> Iterator[Inventory]:
+        """Every fact that was computed, as a table."""
+        yield from [self.table(name) for name in list(self._made)]
 
     def doubt(
         self, obj: KubeObject, names: Iterable[str], verdict: Verdict, turns: Mapping[str, tuple[str, ...]]

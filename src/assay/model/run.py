@@ -13,6 +13,16 @@ from assay.model.verdicts import Finding, Verdict
 from assay.model.waivers import Waiver, WaiverState
 
 
+class Inventory(NamedTuple):
+    """A relation of a world as a table, which judges nothing; ``unseen`` is what could change it."""
+
+    world: str
+    fact: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    unseen: tuple[str, ...]
+
+
 class Run(NamedTuple):
     """Everything that one scan found.
 
@@ -42,5 +52,6 @@ class Run(NamedTuple):
     skipped: int = 0
     undeclared_scopes: tuple[str, ...] = ()
     renderers: Mapping[str, str] = {}
+    inventory: tuple[Inventory, ...] = ()
     shown_only: tuple[str, ...] = ()
     """The changed files that limit what is shown (``--changed``); empty when everything is."""

@@ -10,7 +10,7 @@ from assay.model.controls import ControlResult
 from assay.model.objects import Identity, Unread, Warned, World
 from assay.model.origin import Place, format_route
 from assay.model.rules import Rule
-from assay.model.run import Run
+from assay.model.run import Inventory, Run
 from assay.model.verdicts import Finding, Verdict
 from assay.model.waivers import Waiver
 
@@ -43,7 +43,7 @@ def build_form(run: Run, mask: Mask) -> Form:
             {**_waiver(waiver, mask), "state": str(state), "matched": count} for waiver, state, count in run.waivers
         ],
         "baseline": {"known": 0, "fixed": 0},
-        "inventory": [],
+        "inventory": [_inventory(entry, mask) for entry in run.inventory],
         "controls": [_control(result) for result in run.controls],
         "summary": _summary(run),
     }
@@ -189,6 +189,16 @@ def _warning(entry: Warned, mask: Mask) -> dict[str, Any]:
         "message": mask(entry.message),
         "place": _place(entry.place, mask) if entry.place else None,
         "incomplete": entry.incomplete,
+    }
+
+
+def _inventory(entry: Inventory, mask: Mask) -> dict[str, Any]:
+    rows = [dict(zip(entry.columns, row, strict=True)) for row in entry.rows]
+    return {
+        "world": entry.world,
+        "fact": entry.fact,
+        "rows": masked(rows, mask),
+        "unseen": masked([*entry.unseen], mask),
     }
 
 
