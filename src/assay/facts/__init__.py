@@ -30,6 +30,7 @@ FACTS: dict[str, tuple[str, str]] = {
     "namespace": ("assay.facts.namespace", "NamespaceContents"),
     "selection": ("assay.facts.selection", "Selection"),
     "alerts": ("assay.facts.alerts", "Alerts"),
+    "logs": ("assay.facts.logs", "Logs"),
 }
 
 
