@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format reports docs wheel-test bench clean
+.PHONY: demo test lint format reports docs tables wheel-test bench clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/assay scan templates --env production
@@ -33,6 +33,10 @@ reports: $(VENV)/.developed
 # The pages of docs/ that are made from the policies. CI fails if they differ.
 docs: $(VENV)/.developed
 	$(BIN)/python docs/generate.py
+
+# The tables of the package that are made from Kubernetes and from custom resource definitions. CI fails if they differ.
+tables: $(VENV)/.developed
+	$(BIN)/python -m tests.judges.tables
 
 # The tests against the built wheel, in an environment of its own.
 wheel-test: $(VENV)/.developed

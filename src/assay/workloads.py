@@ -32,7 +32,10 @@ TEMPLATES: dict[str, Route] = {
     "apps.kruise.io/DaemonSet": ("spec", "template"),
 }
 
-CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
+CONTAINER_TYPES = {"containers": "container", "initContainers": "init", "ephemeralContainers": "ephemeral"}
+"""The lists of containers in the spec of a Pod, and what rules call the containers in them."""
+
+CONTAINER_LISTS = tuple(CONTAINER_TYPES)
 
 
 class PodView(NamedTuple):
@@ -48,7 +51,7 @@ class PodView(NamedTuple):
 
         Container types are ``container``, ``init`` and ``ephemeral``.
         """
-        for name, kind in zip(CONTAINER_LISTS, ("container", "init", "ephemeral"), strict=True):
+        for name, kind in CONTAINER_TYPES.items():
             value = self.spec.get(name)
             route = (*self.spec_route, name)
             if isinstance(value, list):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from assay.engine.cel import Activation, Failed, Runtime
 from assay.engine.functions import quantity, semver_compare
 from assay.engine.personal import personal_records
-from assay.engine.schedules import cron_gap_hours, duration_days
+from assay.schedules import cron_gap_hours, duration_days
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from assay.model.rules import Rule
 
 
-@click.group(short_help="List, show, find, test and start rules.")
+@click.group(short_help="List, show, find, test, export and start rules.")
 def rules() -> None:
-    """List, show, find, test and start rules."""
+    """List, show, find, test, export and start rules."""
 
 
 def _library(config: Path | None) -> Library:
@@ -94,7 +94,7 @@ def show(rule_id: str, config: Path | None, form: str) -> None:
 @config_option
 @format_option
 def test(folder: Path | None, changed: bool, config: Path | None, form: str) -> int:
-    """Run the examples of the rules in FOLDER.
+    """Run the examples of the rules in FOLDER, and name every path in them that no kind of the rule has.
 
     Without FOLDER those of the project's own policies are run, or the shipped ones if it has none.
     """
@@ -128,6 +128,7 @@ def _touched(folders: list[Path]) -> bool:
 def _test(folders: list[Path], form: str) -> int:
     from assay.engine.examples import run_examples
     from assay.engine.load import read_rules
+    from assay.engine.paths import kinds_without_shape, unknown_paths
     from assay.shipped import shipped
 
     files = [path for top in folders for path in ([top] if top.is_file() else sorted(top.rglob("*.yaml")))]
@@ -136,13 +137,60 @@ def _test(folders: list[Path], form: str) -> int:
         raise UsageError(f"there is no rule in {folders[0]}", todo="`assay rules new ID` starts one")
     results = [result for rule in rules for result in run_examples(rule)]
     wrong = [result for result in results if not result.ok]
+    paths = [path for rule in rules for path in unknown_paths(rule)]
     if form == "json":
-        echo_json([{"rule": r.rule, "example": r.name, "ok": r.ok, "problem": r.problem} for r in results])
+        examples = [{"rule": r.rule, "example": r.name, "ok": r.ok, "problem": r.problem} for r in results]
+        echo_json([*examples, *({"rule": p.rule, "path": p.path, "ok": False, "problem": p.problem} for p in paths)])
     else:
         for result in wrong:
             click.echo(f"{result.rule}: {result.name}: {result.problem}")
-        click.echo(f"{len(rules)} rules, {len(results)} examples, {len(wrong)} wrong")
-    return Exit.FINDINGS if wrong else Exit.OK
+        for path in paths:
+            click.echo(f"{path.file}: {path.problem}")
+        unchecked = {kind for rule in rules for kind in kinds_without_shape(rule)}
+        notes = [f"{len(paths)} unknown paths"] if paths else []
+        notes += [f"fields of {len(unchecked)} kinds are not known here"] if unchecked else []
+        click.echo(", ".join((f"{len(rules)} rules, {len(results)} examples, {len(wrong)} wrong", *notes)))
+    return Exit.FINDINGS if wrong or paths else Exit.OK
+
+
+@rules.command("export")
+@click.argument("rule_ids", metavar="[RULE]...", nargs=-1)
+@click.option(
+    "--format",
+    type=click.Choice(["vap"]),
+    default="vap",
+    expose_value=False,
+    help="vap: ValidatingAdmissionPolicy of Kubernetes.",
+)
+@click.option("--param", multiple=True, metavar="NAME=VALUE", help="Set a parameter: NAME or RULE.NAME.")
+@config_option
+def export_rules(rule_ids: tuple[str, ...], param: tuple[str, ...], config: Path | None) -> int:
+    """Print rules as admission policies with their bindings, so that an API server refuses what a scan would find.
+
+    Without RULE these are all that can be exported. Why the others cannot stands on stderr.
+    """
+    import yaml
+
+    from assay.cli.wire import wire
+    from assay.engine.bind import Parameters, bind, read_assignments
+    from assay.engine.export import ExportError, export
+
+    wiring = wire(config)
+    library = wiring.library()
+    parameters = Parameters(wiring.project.params, read_assignments(param, "--param"))
+    documents = []
+    for binding in bind(library, (), rule_ids or sorted(library.rules), parameters):
+        try:
+            made = export(binding)
+        except ExportError as reason:
+            click.echo(f"{binding.rule.id}: {reason}", err=True)
+            continue
+        documents += [made.policy, made.binding]
+        if made.without:
+            click.echo(f"{binding.rule.id}: without {', '.join(made.without)}", err=True)
+    if documents:
+        click.echo(yaml.safe_dump_all(documents, sort_keys=False, width=120, allow_unicode=True), nl=False)
+    return Exit.OK if documents else Exit.FINDINGS
 
 
 @rules.command("new")

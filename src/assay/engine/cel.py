@@ -150,6 +150,14 @@ class Runtime:
 
         return with_parts(tree, named)
 
+    def serialized(self, expression: str) -> bytes:
+        """An expression in its compiled form, as :func:`assay.engine.reads.reads` takes it.
+
+        Raises:
+            RuntimeError: It is no CEL.
+        """
+        return self._compiled_part(expression)[0]
+
     def _compiled_part(self, text: str) -> tuple[bytes, list[Read]]:
         """A part compiled, and what it reads.
 

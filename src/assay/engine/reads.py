@@ -36,8 +36,8 @@ def reads(serialized: bytes, variables: Container[str]) -> list[Read]:
     Raises:
         ValueError: The form is another one.
     """
-    parsed = _message(_one(_message(serialized), _ANY_VALUE))
-    every = _walk(_message(_one(parsed, _PARSED_EXPR)), frozenset())
+    parsed = fields_of(first(fields_of(serialized), _ANY_VALUE))
+    every = _walk(fields_of(first(parsed, _PARSED_EXPR)), frozenset())
     found = {(path, value) for path, value in every if path[0] in variables}
     whole = {path for path, value in found if value}
     return sorted(
@@ -47,9 +47,9 @@ def reads(serialized: bytes, variables: Container[str]) -> list[Read]:
 
 def bare(serialized: bytes) -> bytes:
     """The same expression without the places of its source text, which nobody asks for: a third is saved."""
-    outer = _message(serialized)
-    parsed = _field(_PARSED_EXPR, _one(_message(_one(outer, _ANY_VALUE)), _PARSED_EXPR))
-    return _field(_ANY_TYPE, _one(outer, _ANY_TYPE)) + _field(_ANY_VALUE, parsed)
+    outer = fields_of(serialized)
+    parsed = _field(_PARSED_EXPR, first(fields_of(first(outer, _ANY_VALUE)), _PARSED_EXPR))
+    return _field(_ANY_TYPE, first(outer, _ANY_TYPE)) + _field(_ANY_VALUE, parsed)
 
 
 def same(variables: Mapping[str, Any], read: list[Read]) -> bytes | None:
@@ -111,21 +111,21 @@ def _walk(expr: Mapping[int, list[Any]], local: frozenset[str]) -> Iterator[Read
         return
     for kind, children in _CHILDREN.items():
         if kind in expr:
-            part = _message(_one(expr, kind))
+            part = fields_of(first(expr, kind))
             for number in children:
                 for child in part.get(number, ()):
-                    yield from _walk(_message(child), local)
+                    yield from _walk(fields_of(child), local)
     if _STRUCT in expr:
-        for entry in _message(_one(expr, _STRUCT)).get(_ENTRIES, ()):
-            fields = _message(entry)
+        for entry in fields_of(first(expr, _STRUCT)).get(_ENTRIES, ()):
+            fields = fields_of(entry)
             for child in (*fields.get(3, ()), *fields.get(4, ())):
-                yield from _walk(_message(child), local)
+                yield from _walk(fields_of(child), local)
     if _LOOP in expr:
-        part = _message(_one(expr, _LOOP))
-        names = {_one(part, number).decode() for number in _LOOP_NAMES if number in part}
+        part = fields_of(first(expr, _LOOP))
+        names = {first(part, number).decode() for number in _LOOP_NAMES if number in part}
         for number in (*_LOOP_OUTSIDE, *_LOOP_INSIDE):
             inside = local | names if number in _LOOP_INSIDE else local
-            yield from _walk(_message(_one(part, number)), inside)
+            yield from _walk(fields_of(first(part, number)), inside)
 
 
 def _chain(expr: Mapping[int, list[Any]]) -> Read | None:
@@ -134,36 +134,37 @@ def _chain(expr: Mapping[int, list[Any]]) -> Read | None:
     value_counts = True
     while True:
         if _IDENT in expr:
-            name = _one(_message(_one(expr, _IDENT)), 1).decode()
+            name = first(fields_of(first(expr, _IDENT)), 1).decode()
             return (name.removeprefix("."), *reversed(fields)), value_counts
         if _SELECT in expr:
-            part = _message(_one(expr, _SELECT))
+            part = fields_of(first(expr, _SELECT))
             if 3 in part:  # test_only: what `has()` becomes
                 if fields:
                     return None
                 value_counts = False
-            fields.append(_one(part, 2).decode())
-            expr = _message(_one(part, 1))
+            fields.append(first(part, 2).decode())
+            expr = fields_of(first(part, 1))
             continue
-        call = _message(_one(expr, _CALL)) if _CALL in expr else {}
-        field = _text(_message(call[3][1])) if call and _one(call, 2).decode() in _FIELDS else None
+        call = fields_of(first(expr, _CALL)) if _CALL in expr else {}
+        field = _text(fields_of(call[3][1])) if call and first(call, 2).decode() in _FIELDS else None
         if field is None:
             return None
         fields.append(field)
-        expr = _message(call[3][0])
+        expr = fields_of(call[3][0])
 
 
 def _text(expr: Mapping[int, list[Any]]) -> str | None:
-    constant = _message(_one(expr, _CONST)) if _CONST in expr else {}
-    return _one(constant, _CONST_STRING).decode() if _CONST_STRING in constant else None
+    constant = fields_of(first(expr, _CONST)) if _CONST in expr else {}
+    return first(constant, _CONST_STRING).decode() if _CONST_STRING in constant else None
 
 
-def _one(message: Mapping[int, list[Any]], number: int) -> bytes:
+def first(message: Mapping[int, list[Any]], number: int) -> bytes:
+    """The first value of a field that holds bytes; empty if there is none."""
     found = message.get(number, [b""])[0]
     return bytes(found)
 
 
-def _message(data: bytes) -> dict[int, list[Any]]:
+def fields_of(data: bytes) -> dict[int, list[Any]]:
     """The fields of a protocol buffer by number (Protocol Buffers documentation, "Encoding")."""
     fields: dict[int, list[Any]] = {}
     position = 0
@@ -185,7 +186,7 @@ def _message(data: bytes) -> dict[int, list[Any]]:
 
 
 def _field(number: int, data: bytes) -> bytes:
-    """A field that holds bytes, as :func:`_message` reads it."""
+    """A field that holds bytes, as :func:`fields_of` reads it."""
     size, length = len(data), bytearray()
     while size > 127:
         length.append(size & 127 | 128)

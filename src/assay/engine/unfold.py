@@ -75,7 +75,7 @@ def _shared(tokens: list[str], shared: Mapping[str, Shared]) -> list[str]:
         known = shared.get(name)
         if known is None:
             raise UnfoldError(f"there is no shared expression {name!r}")
-        arguments, position = _arguments(tokens, position + 4)
+        arguments, position = arguments_of(tokens, position + 4)
         given = [argument for argument in arguments if "".join(argument).strip()]
         if len(given) != len(known.takes):
             raise UnfoldError(f"lib.{name} takes {len(known.takes)} arguments, not {len(given)}")
@@ -96,7 +96,7 @@ def _binds(tokens: list[str]) -> list[str]:
             done.append(tokens[position])
             position += 1
             continue
-        arguments, position = _arguments(tokens, position + 4)
+        arguments, position = arguments_of(tokens, position + 4)
         if len(arguments) != 3:
             raise UnfoldError("cel.bind takes a name, a value and a body")
         name = "".join(arguments[0]).strip()
@@ -105,7 +105,7 @@ def _binds(tokens: list[str]) -> list[str]:
     return done
 
 
-def _arguments(tokens: list[str], start: int) -> tuple[list[list[str]], int]:
+def arguments_of(tokens: list[str], start: int) -> tuple[list[list[str]], int]:
     """The arguments from behind an open bracket, and the position behind the closing one."""
     arguments: list[list[str]] = [[]]
     depth = 0

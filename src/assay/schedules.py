@@ -115,6 +115,8 @@ def _run_days(day: str, month: str, weekday: str) -> list[datetime]:
     weekdays = {d % 7 for d in _field(weekday, 0, 7, _DAYS)}
     either = not (day.startswith(("*", "?")) or weekday.startswith(("*", "?")))
     start = datetime(2024, 1, 1, tzinfo=UTC)
+    if len(days) == 31 and len(months) == 12 and len(weekdays) == 7:
+        return [start, start + timedelta(days=1)]  # every day, as most schedules say
     found = []
     for offset in range(366 * _YEARS):
         at = start + timedelta(days=offset)
