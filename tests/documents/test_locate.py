@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -230,17 +232,70 @@ def test_every_leaf_of_dumped_yaml_is_found(value: Any, style: dict[str, Any]) -
     (document,) = read_documents(text)
     assert not isinstance(document, Problem)
     locator = Locator(text)
+    noted = _noted(text)
     for route, leaf in _leaves(document.value):
         span = locator.locate(0, route)
         assert span.exists
+        assert noted.locate(0, route) == span
         written = _written(text, span)
         if not written.startswith(("|", ">")):
             assert _alone(written, span.column) == leaf
         else:
             assert text.split("\n")[span.line - 1].endswith(written.split("\n")[0])
         missing = locator.locate(0, (*route, "none"))
+        assert noted.locate(0, (*route, "none")) == missing
         assert not missing.exists
         assert missing.line <= span.line
+
+
+def _noted(text: str) -> Locator:
+    """A locator that has what was noted while reading."""
+    documents = [document for document in read_documents(text) if isinstance(document, Document)]
+    return Locator(text, {document.index: document.places for document in documents if document.places is not None})
+
+
+def _routes(value: Any, route: Route = ()) -> Iterator[Route]:
+    yield route
+    yield (*route, "none")
+    if isinstance(value, (dict, list)):
+        yield (*route, 99)
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _routes(item, (*route, key))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT,
+        "a: {b: [1, {c: d}, []], e: {}}\nf:\n- - x\n  - y\n-\n- z\n",
+        "'a': 1\n\"b\": 2\n'it''s': 3\n\"t\\x41\": 4\nyes: 5\n0x10: 6\n1.50: 7\n? complex\n: 9\nlast: 10\n",
+        "a: &x !!str b\n&y c: |\n  d\n\n\ne: >-\n  f\n  g\n# end\n",
+        "a: 1\n<<: {b: 2}\nc: 3\n",
+        "a: &x {b: 1}\nc: *x\nd: [*x]\n",
+        "# nothing\n---\n- 1\n---\nplain\n---\n'quoted\n  over lines'\n",
+        "long: word\n  word\n  word # comment\nnext:\n\n\n  deep: x   \n\n",
+    ],
+)
+def test_what_was_noted_while_reading_says_the_same(text: str) -> None:
+    locator, noted = Locator(text), _noted(text)
+    for document in read_documents(text):
+        assert isinstance(document, Document)
+        for route in _routes(document.value):
+            assert noted.locate(document.index, route) == locator.locate(document.index, route), route
+
+
+def test_what_was_noted_says_the_same_of_charts(shared: Path) -> None:
+    count = 0
+    for file in sorted((shared / "corpus" / "charts").glob("*.yaml")):
+        text = file.read_text(encoding="utf-8")
+        locator, noted = Locator(text), _noted(text)
+        for document in read_documents(text):
+            assert isinstance(document, Document)
+            for number, route in enumerate(_routes(document.value)):
+                if number % 7 == document.index % 7:
+                    count += 1
+                    assert noted.locate(document.index, route) == locator.locate(document.index, route), (file, route)
+    assert count > 10_000
 
 
 @settings(max_examples=100, deadline=None)

@@ -17,7 +17,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from assay.documents import limits, problems, scalars
+from assay.documents import flat, limits, problems, scalars
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ EMPTY = object()
 class Frame:
     """A mapping or list that is not closed yet; a mapping's keys and values stand in turn in ``children``."""
 
-    __slots__ = ("anchor", "children", "event", "is_map", "keys_at")
+    __slots__ = ("anchor", "children", "event", "is_map", "keys_at", "note")
 
     def __init__(self, event: Any, is_map: bool) -> None:
         self.event = event
@@ -40,6 +40,7 @@ class Frame:
         self.is_map = is_map
         self.children: list[Any] = []
         self.keys_at: list[int] = []
+        self.note = 0
 
 
 class Composer:
@@ -179,26 +180,43 @@ class Composer:
 
 
 class ValueComposer(Composer):
-    """Makes a document into plain Python values with the meaning that kubectl sees."""
+    """Makes a document into plain Python values with the meaning that kubectl sees; ``notes`` say where they stand."""
+
+    def __init__(self, text: str, nodes: int = limits.NODES) -> None:
+        super().__init__(text, nodes)
+        self.notes = flat.Notes()
 
     def scalar(self, event: Any, at_key: bool) -> Any:
         """A value that JSON can hold; a key keeps what it is until its mapping is closed."""
         text = event.value
         untagged = event.tag is None
+        self.notes.scalar(event.start_mark.index, event.end_mark.index)
         if untagged and not event.implicit[0]:
             return text
         try:
             value: Any = scalars.plain(text) if untagged else raw_scalar(event)
-            if value is text or at_key:
+            if value is text:
+                return value
+            if at_key:
+                if value is scalars.MERGE:
+                    self.notes.drop()
                 return value
             return text if value is scalars.MERGE else scalars.as_json(value)
         except scalars.BadScalarError as error:
             todo = "correct the value, or put it in quotes"
             raise problems.FaultError(event.start_mark.index, str(error), todo) from None
 
-    def collection(self, frame: Frame, end: Any) -> Any:  # noqa: ARG002
+    def _opened(self, event: Any, depth: int) -> Frame:
+        frame = super()._opened(event, depth)
+        frame.note = self.notes.opened(event.start_mark.index)
+        return frame
+
+    def collection(self, frame: Frame, end: Any) -> Any:
         """A dict with string keys, or a list."""
         children = frame.children
+        # libyaml lets a block collection reach to the next token, which is too far.
+        ends = end.end_mark.index if frame.event.flow_style or not children else None
+        self.notes.closed(frame.note, ends, flat.MAP if frame.is_map else flat.LIST)
         if not frame.is_map:
             return children
         keys = children[::2]
@@ -227,6 +245,7 @@ class ValueComposer(Composer):
 
     def alias(self, item: Any, event: Any, frame: Frame) -> Any:
         """The same value once more."""
+        self.notes.drop()
         if frame.is_map and len(frame.children) & 1 and frame.children[-1] is scalars.MERGE:
             merged(item, dict, event.start_mark.index, alias=True)
         return item

@@ -6,13 +6,16 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from assay.documents import jsontree
+from assay.documents import flat, jsontree
 from assay.documents.compose import EMPTY
 from assay.documents.problems import FaultError
 from assay.documents.split import Lines, units
 from assay.documents.tree import Found, Node, TreeComposer, follow
 
 if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Mapping
+
     from assay.model.origin import Route
 
 _BLANKS = " \t\r\n"
@@ -53,10 +56,15 @@ class Point(NamedTuple):
 
 
 class Locator:
-    """Finds routes in one text. Each document is composed when it is first asked about, and once."""
+    """Finds routes in one text. Each document is composed when it is first asked about, and once.
 
-    def __init__(self, text: str) -> None:
+    Args:
+        places: What was noted of documents while they were read, by their index: they need no composing.
+    """
+
+    def __init__(self, text: str, places: Mapping[int, array[int]] | None = None) -> None:
         self._text = text
+        self._places = places or {}
         self._lines = Lines(text)
         self._units: list[tuple[int, int, bool]] | None = None
         self._trees: dict[int, Node | None] = {}
@@ -66,19 +74,32 @@ class Locator:
 
         A document that cannot be read, or is not there, gives its first line.
         """
-        start, end, root = self._document(document)
-        if root is None:
+        start, end = self._unit(document)
+        found = self._found(document, start, route)
+        if found is None:
             return self._first_line(start, start, end)
-        found = follow(root, route)
         key = None
         if found.key is not None:
-            key = (*self._lines.place(start + found.key.start), *self._lines.place(start + found.key.end))
+            key = (*self._lines.place(start + found.key[0]), *self._lines.place(start + found.key[1]))
         if found.exists:
-            first, last = self._bounds(found.node, start)
+            first, last = self._bounds(start + found.start, start + found.end)
             return Span(*self._lines.place(first), *self._lines.place(last), exists=True, key=key)
         if key is not None:
             return Span(*key, exists=False, key=key)
-        return self._first_line(start, start + found.node.start, end)
+        return self._first_line(start, start + found.start, end)
+
+    def _found(self, document: int, start: int, route: Route) -> flat.Flat | None:
+        """How far a route leads in a document; None where that has no root."""
+        if document in self._places:
+            noted = flat.follow(self._text, start, self._places[document], route)
+            if noted is not None:
+                return noted
+        root = self._document(document)[2]
+        if root is None:
+            return None
+        found = follow(root, route)
+        key = None if found.key is None else (found.key.start, found.key.end)
+        return flat.Flat(found.node.start, found.node.end, key, found.exists)
 
     def locate_in_text(self, document: int, route: Route, offset: int) -> Point:
         """Where a character of a string is written, given its offset in the value.
@@ -93,20 +114,23 @@ class Locator:
             return Point(span.line, span.column, approximate=True)
         return self._inside(found, start, offset)
 
-    def _document(self, index: int) -> tuple[int, int, Node | None]:
-        """Start and end of a document, and its root."""
+    def _unit(self, index: int) -> tuple[int, int]:
+        """Start and end of a document."""
         if self._units is None:
             self._units = [(unit.start, unit.end, unit.is_json) for unit in units(self._text)]
-        if not 0 <= index < len(self._units):
-            return 0, len(self._text), None
-        start, end, is_json = self._units[index]
+        return self._units[index][:2] if 0 <= index < len(self._units) else (0, len(self._text))
+
+    def _document(self, index: int) -> tuple[int, int, Node | None]:
+        """Start and end of a document, and its root."""
+        start, end = self._unit(index)
+        if self._units is None or not 0 <= index < len(self._units):
+            return start, end, None
         if index not in self._trees:
-            self._trees[index] = _compose(self._text[start:end], is_json=is_json)
+            self._trees[index] = _compose(self._text[start:end], is_json=self._units[index][2])
         return start, end, self._trees[index]
 
-    def _bounds(self, node: Node, start: int) -> tuple[int, int]:
-        """First and last offset of a node; the blank lines after a block scalar are no part of it."""
-        first, last = start + node.start, start + node.end
+    def _bounds(self, first: int, last: int) -> tuple[int, int]:
+        """First and last offset of a value; the blank lines after a block scalar are no part of it."""
         return first, first + len(self._text[first:last].rstrip(_BLANKS))
 
     def _first_line(self, start: int, first: int, end: int) -> Span:
@@ -120,7 +144,7 @@ class Locator:
 
     def _inside(self, found: Found, start: int, offset: int) -> Point:
         node, value = found.node, found.node.meaning
-        first, last = self._bounds(node, start)
+        first, last = self._bounds(start + node.start, start + node.end)
         first = _PROPERTIES.match(self._text, first, last).end()  # type: ignore[union-attr]
         if node.style in {"|", ">"}:
             first = self._text.find("\n", first, last) + 1 or last

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from assay.documents import limits
@@ -13,6 +13,7 @@ from assay.documents.problems import FaultError, Problem
 from assay.documents.split import Lines, Unit, units
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -23,11 +24,12 @@ class Document:
 
     ``value`` is what kubectl understands: dict, list, str, int, float, bool or None. Parts that an alias
     repeats are the same object, so values must not be changed in place. ``index`` counts the documents of the
-    text from 0, those without content too.
+    text from 0, those without content too. ``places`` are for :class:`Locator`, where they were noted.
     """
 
     value: Any
     index: int
+    places: array[int] | None = field(default=None, compare=False, repr=False)
 
 
 def decode(data: bytes) -> str | Problem:
@@ -58,7 +60,7 @@ def read_documents(text: str) -> Iterator[Document | Problem]:
         if unit.empty and left >= 0:
             continue
         try:
-            value, used = _read(text, unit, left)
+            value, used, places = _read(text, unit, left)
         except FaultError as fault:
             problems += 1
             yield fault.problem(lines, unit.start)
@@ -71,11 +73,11 @@ def read_documents(text: str) -> Iterator[Document | Problem]:
             continue
         left -= used
         if value is not EMPTY:
-            yield Document(value, unit.index)
+            yield Document(value, unit.index, places)
 
 
-def _read(text: str, unit: Unit, left: int) -> tuple[Any, int]:
-    """The value of a document and how many values it holds."""
+def _read(text: str, unit: Unit, left: int) -> tuple[Any, int, array[int] | None]:
+    """The value of a document, how many values it holds, and where they stand."""
     if left < 0:
         raise too_many(0)
     if unit.separator >= 0:
@@ -83,9 +85,9 @@ def _read(text: str, unit: Unit, left: int) -> tuple[Any, int]:
         todo = "begin the document on the line after '---'"
         raise FaultError(unit.separator - unit.start, what, todo)
     if unit.is_json:
-        return unit.value, unit.size
+        return unit.value, unit.size, None
     composer = ValueComposer(text[unit.start : unit.end], left)
-    return composer.compose(), composer.count
+    return composer.compose(), composer.count, composer.notes.numbers
 
 
 def read_file(path: Path) -> tuple[str, list[Document | Problem]]:

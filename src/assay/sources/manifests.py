@@ -53,7 +53,8 @@ class ManifestFile(Source):
     @cached_property
     def _batch(self) -> Batch:
         text, documents = read_file(self._path)
-        locator = Locator(text)
+        noted = {doc.index: doc.places for doc in documents if isinstance(doc, Document) and doc.places is not None}
+        locator = Locator(text, noted)
 
         def origin(index: int, route: Route) -> Origin:
             return _FileOrigin(self.name, locator, index, route)
