@@ -127,6 +127,7 @@ def _run(options: _Options, wiring: Wiring) -> Run:
     from assay.cli.changes import changed_files, shown
     from assay.engine.bind import read_assignments
     from assay.excerpts import Excerpts
+    from assay.facts import load as load_facts
     from assay.scan import Settings
     from assay.scan import scan as run_scan
 
@@ -145,6 +146,7 @@ def _run(options: _Options, wiring: Wiring) -> Run:
     )
     excerpts = Excerpts(wiring.paths, wiring.masker)
     library = wiring.library()
+    load_facts({name for rule in library.rules.values() for name in rule.needs})
     wiring.finish_reading()
     run = run_scan(settings, project, library, sources, excerpts, _progress, wiring.waivers(library))
     if options.changed:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from assay.engine.parts import Tree
     from assay.engine.reads import Read
 
-_OF_OBJECT = frozenset({"object", "pod", "podMetadata", "now"})
+_OF_OBJECT = frozenset({"object", "pod", "podMetadata", "now", "facts"})
 VARIABLES = ("object", "pod", "podMetadata", "params", "facts", "containerType", "key", "now")
 
 

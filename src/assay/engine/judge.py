@@ -202,7 +202,7 @@ class Judge:
         rule = binding.rule
         if item.broken:
             return Verdict.ERROR, item.broken
-        missing = subject.add_facts(rule, item) if rule.needs and "facts." in rule.when else ""
+        missing = subject.add_facts(rule) if rule.needs and "facts." in rule.when else ""
         if missing:
             return Verdict.NOT_ASSESSED, missing
         applies = self._evaluate(binding, rule.when, item) if rule.when else True
@@ -210,7 +210,7 @@ class Judge:
             return Verdict.NOT_APPLICABLE, ""
         if applies is not True:
             return Verdict.ERROR, f"`when` gave {_described(applies)}"
-        missing = subject.add_facts(rule, item) if rule.needs else ""
+        missing = subject.add_facts(rule) if rule.needs else ""
         return (Verdict.NOT_ASSESSED, missing) if missing else self._decided(binding, item, subject)
 
     def _decided(self, binding: Binding, item: _Item, subject: _Subject) -> tuple[Verdict, str]:
@@ -350,8 +350,9 @@ class _Subject:
         self._facts = facts
         self._items: dict[Each | None, list[_Item]] = {}
         self._known: dict[str, Any] = {}
-        self._of: dict[str, dict[str, Any] | str] = {}
-        self._base: dict[str, Any] = {"object": obj.body, "now": clock}
+        self._told: dict[str, Any] = {}
+        self._unknown: dict[str, str] = {}
+        self._base: dict[str, Any] = {"object": obj.body, "now": clock, "facts": self._told}
         if self.view is not None:
             self._base |= {"pod": self.view.spec, "podMetadata": self.view.metadata}
 
@@ -374,20 +375,16 @@ class _Subject:
             for route, key, value, broken in walk(self.obj, self.view, path):
                 yield _Item(route, {**self._base, each.name: value, "key": key}, value, self._known, broken)
 
-    def add_facts(self, rule: Rule, item: _Item) -> str:
-        """Hand over the facts that a rule reads; the reason if one could not be computed."""
-        known = item.variables.get("facts", {})
-        missing = [name for name in rule.needs if name not in known]
-        if not missing:
-            return ""
-        for name in missing:
-            if name not in self._of:
-                self._of[name] = self._facts.fact(name).of(self.obj)
-            value = self._of[name]
+    def add_facts(self, rule: Rule) -> str:
+        """Hand over the facts that a rule reads, to all items; the reason if one could not be computed."""
+        for name in rule.needs:
+            if name in self._told:
+                continue
+            value = self._unknown.get(name) or self._facts.fact(name).of(self.obj)
             if isinstance(value, str):
+                self._unknown[name] = value
                 return value
-        item.variables = {**item.variables, "facts": {**known, **{name: self._of[name] for name in missing}}}
-        item.activation = None
+            self._told[name] = value
         return ""
 
     def doubt(self, rule: Rule, verdict: Verdict) -> str:

@@ -34,6 +34,12 @@ FACTS: dict[str, tuple[str, str]] = {
 }
 
 
+def load(names: Iterable[str]) -> None:
+    """Import the modules of facts that will be asked for, at a moment when there is time for it."""
+    for name in names:
+        import_module(FACTS[name][0])
+
+
 class Facts:
     """The facts of one world, each computed when a rule first needs it."""
 
@@ -77,7 +83,7 @@ class Facts:
             kinds = fact.turns_pass if verdict is Verdict.PASS else fact.turns_fail
             for kind in turns.get(str(verdict), kinds):
                 namespace = None if kind in fact.anywhere else obj.identity.namespace
-                if not self._seen(kind, namespace):
+                if not self.seen(kind, namespace):
                     return f"a {kind.rpartition('/')[2]} that was not seen could change this"
         return ""
 
@@ -86,9 +92,9 @@ class Facts:
         fact = self.fact(name)
         kinds = dict.fromkeys((*fact.turns_pass, *fact.turns_fail))
         unread = [f"{entry.source}: {entry.reason}" for entry in self._world.unread]
-        return [*(kind for kind in kinds if not self._seen(kind, None)), *dict.fromkeys(unread)]
+        return [*(kind for kind in kinds if not self.seen(kind, None)), *dict.fromkeys(unread)]
 
-    def _seen(self, kind: str, namespace: str | None) -> bool:
+    def seen(self, kind: str, namespace: str | None) -> bool:
         """Whether every object of a kind was seen that counts: all of one namespace, or all that there are."""
         if any(not unread.kinds or kind in unread.kinds for unread in self._world.unread):
             return False
