@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,15 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.engine.judge import Judge
-from assay.engine.validate import schema
+from assay.engine.validate import schema, validate_policy
+from assay.errors import PolicyError
 from assay.facts import FACTS, Facts
 from assay.facts.index import Index, selects
 from assay.facts.interface import Fact, Table
 from assay.kube import build_object
 from assay.model.objects import KubeObject, Unread, World
-from assay.model.rules import Binding, Rule
+from assay.model.rules import At, Binding, Rule
 from assay.model.verdicts import Verdict
 from assay.redact import Masker
+from assay.shipped import shipped
 from tests.unit.test_verdicts import RULE, Nowhere, config_map
 
 POLICY, ROLE = "networking.k8s.io/NetworkPolicy", "rbac.authorization.k8s.io/ClusterRole"
@@ -73,6 +76,18 @@ def verdict(rule: Rule, colour: str, complete: bool | tuple[str, ...] = True, *u
             "blue",
             (Verdict.ERROR, "`unknown` gave a number instead of a text"),
         ),
+        (
+            "what decides before needs no fact",
+            RULE_ON_COLOUR._replace(check="true || facts.colour.colour == 'red'", unknown=""),
+            "",
+            (Verdict.PASS, ""),
+        ),
+        (
+            "nor a condition of `at`",
+            RULE_ON_COLOUR._replace(at=(At("data.a", "facts.colour.colour == 'red'"), At("data"))),
+            "",
+            (Verdict.NOT_ASSESSED, "it has none"),
+        ),
         ("what does not apply needs no fact", RULE_ON_COLOUR._replace(when="false"), "", (Verdict.NOT_APPLICABLE, "")),
         (
             "`when` may need it",
@@ -118,6 +133,22 @@ def test_a_rule_may_know_better_what_turns_it() -> None:
     rule = RULE_ON_COLOUR._replace(turns={"fail": ()})
     assert verdict(rule, "red", False)[0] is Verdict.FAIL
     assert verdict(rule, "blue", False)[0] is Verdict.NOT_ASSESSED
+
+
+def test_a_message_about_a_fact_that_is_not_known_is_the_title() -> None:
+    rule = RULE_ON_COLOUR._replace(check="false", message="it is {facts.colour.colour}")
+    objects = (build_object(config_map({}), Nowhere(), "s", "", Masker()),)
+    world = World("w", "environment", "2026-01-01T00:00:00Z", True, objects)
+    [finding] = Judge([Binding(rule, {})], lambda _o, _p: True).judge(world, Facts(world)).findings
+    assert (finding.verdict, finding.message) == (Verdict.FAIL, rule.title)
+
+
+def test_a_rule_names_the_facts_that_it_reads(tmp_path: Path) -> None:
+    shipped_rule = next((shipped("policies") / "rules").rglob("pod-selected-by-network-policy.yaml"))
+    own = tmp_path / shipped_rule.name
+    own.write_text(shipped_rule.read_text().replace("needs: [isolation]", "needs: [alerts]"))
+    with pytest.raises(PolicyError, match=r"reads facts\.isolation, which `needs` does not name"):
+        validate_policy(own)
 
 
 def test_the_schema_knows_every_fact() -> None:

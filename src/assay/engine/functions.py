@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from assay.engine.personal import personal_records
-from assay.schedules import cron_gap_hours, duration_days, is_cron, is_duration, is_time, time_days
 from assay.redact import PLACEHOLDER, WELL_KNOWN
+from assay.schedules import cron_gap_hours, duration_days, is_cron, is_duration, is_time, time_days
 
 # Kubernetes apimachinery, resource.Quantity: binary and decimal suffixes, or a decimal exponent.
 _SUFFIXES = {

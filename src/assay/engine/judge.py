@@ -13,6 +13,7 @@ from assay.engine.blame import blame, digest, evidence_of, fingerprint, item_nam
 from assay.engine.cel import Activation, CompileError, Failed, Program, Runtime
 from assay.engine.kept import digest as digest_of
 from assay.engine.unfold import UnfoldError, unfold
+from assay.facts import FACTS
 from assay.halves import Halves
 from assay.model.verdicts import Finding, Tally, Verdict, worst
 from assay.workloads import TEMPLATES, PodView, pod_view
@@ -202,19 +203,18 @@ class Judge:
         rule = binding.rule
         if item.broken:
             return Verdict.ERROR, item.broken
-        missing = subject.add_facts(rule) if rule.needs and "facts." in rule.when else ""
-        if missing:
-            return Verdict.NOT_ASSESSED, missing
-        applies = self._evaluate(binding, rule.when, item) if rule.when else True
-        if applies is False:
-            return Verdict.NOT_APPLICABLE, ""
-        if applies is not True:
-            return Verdict.ERROR, f"`when` gave {_described(applies)}"
-        missing = subject.add_facts(rule) if rule.needs else ""
-        return (Verdict.NOT_ASSESSED, missing) if missing else self._decided(binding, item, subject)
+        try:
+            applies = self._evaluate(binding, rule.when, item) if rule.when else True
+            if applies is False:
+                return Verdict.NOT_APPLICABLE, ""
+            if applies is not True:
+                return Verdict.ERROR, f"`when` gave {_described(applies)}"
+            return self._decided(binding, item, subject)
+        except UnknownFact as unknown:
+            return Verdict.NOT_ASSESSED, str(unknown)
 
     def _decided(self, binding: Binding, item: _Item, subject: _Subject) -> tuple[Verdict, str]:
-        """The verdict where the rule applies and every fact that it needs is known."""
+        """The verdict where the rule applies."""
         rule = binding.rule
         decided = self._evaluate(binding, rule.check, item)
         if decided is not True and decided is not False:
@@ -291,6 +291,13 @@ class Judge:
             fingerprint="" if decided else fingerprint(rule.id, binding.name, obj, route or item.route),
         )
 
+    def _known(self, binding: Binding, expression: str, item: _Item) -> Any:
+        """The value of an expression on which no verdict hangs; None where it reads a fact that is not known."""
+        try:
+            return self._evaluate(binding, expression, item)
+        except UnknownFact:
+            return None
+
     def _guilty(self, binding: Binding, item: _Item) -> tuple[str, ...]:
         """The routes to blame; those with a condition only where it holds, all of them where none is left."""
         at = binding.rule.at
@@ -298,18 +305,18 @@ class Judge:
             return tuple(entry.route for entry in at)
         kept = []
         for entry in at:
-            holds = self._evaluate(binding, entry.when, item) if entry.when else True
+            holds = self._known(binding, entry.when, item) if entry.when else True
             if holds is True:
                 kept.append(entry.route)
-            elif holds is not False:
+            elif holds is not False and holds is not None:
                 self.faults.append(f"the condition of {entry.route} gave {_described(holds)}")
         return tuple(kept or (entry.route for entry in at))
 
     def _message(self, binding: Binding, item: _Item) -> str:
         parts = []
         for text, expression in split_message(binding.rule.message):
-            value = self._evaluate(binding, expression, item) if expression else ""
-            if isinstance(value, Failed):
+            value = self._known(binding, expression, item) if expression else ""
+            if value is None or isinstance(value, Failed):
                 return binding.rule.title
             parts.append(text + _shown(value))
         return "".join(parts)
@@ -341,6 +348,32 @@ class Judge:
             )
 
 
+class UnknownFact(Exception):  # noqa: N818 - no error: the fact itself says that it is not known, and why
+    """A fact that is not known for an object."""
+
+
+class _Told(dict[str, Any]):
+    """The facts about one object by name, each computed when an expression first reads it.
+
+    Raises:
+        UnknownFact: From :meth:`get`.
+    """
+
+    def __init__(self, facts: Facts, obj: KubeObject) -> None:
+        super().__init__()
+        self._facts = facts
+        self._obj = obj
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A fact; the default where there is none of the name."""
+        if name not in self and name in FACTS:
+            self[name] = self._facts.fact(name).of(self._obj)
+        value = super().get(name, default)
+        if isinstance(value, str):
+            raise UnknownFact(value)
+        return value
+
+
 class _Subject:
     """One object with what rules see of it, computed once for all of them."""
 
@@ -350,9 +383,7 @@ class _Subject:
         self._facts = facts
         self._items: dict[Each | None, list[_Item]] = {}
         self._known: dict[str, Any] = {}
-        self._told: dict[str, Any] = {}
-        self._unknown: dict[str, str] = {}
-        self._base: dict[str, Any] = {"object": obj.body, "now": clock, "facts": self._told}
+        self._base: dict[str, Any] = {"object": obj.body, "now": clock, "facts": _Told(facts, obj)}
         if self.view is not None:
             self._base |= {"pod": self.view.spec, "podMetadata": self.view.metadata}
 
@@ -374,18 +405,6 @@ class _Subject:
         for path in each.paths:
             for route, key, value, broken in walk(self.obj, self.view, path):
                 yield _Item(route, {**self._base, each.name: value, "key": key}, value, self._known, broken)
-
-    def add_facts(self, rule: Rule) -> str:
-        """Hand over the facts that a rule reads, to all items; the reason if one could not be computed."""
-        for name in rule.needs:
-            if name in self._told:
-                continue
-            value = self._unknown.get(name) or self._facts.fact(name).of(self.obj)
-            if isinstance(value, str):
-                self._unknown[name] = value
-                return value
-            self._told[name] = value
-        return ""
 
     def doubt(self, rule: Rule, verdict: Verdict) -> str:
         """Why a relation's verdict does not stand where only a part of the world was seen."""

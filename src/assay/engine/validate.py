@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,21 @@ def validate_policy(path: Path) -> dict[str, Any]:
             where=str(path),
             todo=f"rename the file to {data['id']}.yaml",
         )
+    unnamed = sorted(_facts_read(data) - set(data.get("needs", ())))
+    if "assert" in data and unnamed:
+        raise PolicyError(
+            f"the rule reads facts.{unnamed[0]}, which `needs` does not name",
+            where=str(path),
+            todo=f"add {unnamed[0]} to `needs`: what could turn the verdict unseen hangs on it",
+        )
     return data
+
+
+def _facts_read(rule: dict[str, Any]) -> set[str]:
+    """The facts that the expressions of a rule read."""
+    blamed = [entry.get("when", "") for entry in rule.get("at", ()) if isinstance(entry, dict)]
+    texts = [str(rule.get(key, "")) for key in ("when", "assert", "unknown", "message")]
+    return {name for text in (*texts, *blamed) for name in re.findall(r"\bfacts\.(\w+)", text)}
 
 
 def _kind_of(path: Path) -> str:
