@@ -12,10 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assay.engine.examples import judge_one
+from assay.engine.load import Library, load_library, read_examples
 from assay.facts import Facts
 from assay.kube import build_object
 from assay.model.objects import KubeObject, World
+from assay.model.verdicts import Verdict
 from assay.redact import Masker
+from assay.shipped import shipped
+from tests.conftest import ROOT
 from tests.unit.test_facts import JSON
 from tests.unit.test_verdicts import Nowhere
 
@@ -137,10 +142,10 @@ WAYS: list[tuple[str, list[Body], Body | None]] = [
     ),
     (
         "Service: a source range that is not",
-        [service(loadBalancerSourceRanges=["10.0.0.0/8", "203.0.114.0/24"], type="LoadBalancer")],
+        [service(loadBalancerSourceRanges=["10.0.0.0/8", "203.0.113.0/24"], type="LoadBalancer")],
         {"scope": "public"},
     ),
-    ("Service: externalIPs", [service(externalIPs=["198.18.0.1", "8.8.8.8"])], {"scope": "public"}),
+    ("Service: externalIPs", [service(externalIPs=["10.1.1.1", "198.51.100.7"])], {"scope": "public"}),
     ("Service: externalIPs that are all private", [service(externalIPs=["10.1.1.1"])], {"scope": "internal"}),
     ("Service: ExternalName", [service(type="ExternalName", externalName="example.com")], None),
     ("Service: no selector", [service(selector={})], None),
@@ -185,7 +190,7 @@ WAYS: list[tuple[str, list[Body], Body | None]] = [
         [service(), ingress(host="a.b.example.com", tls=[{"hosts": ["*.example.com"]}])],
         {"tls": "none"},
     ),
-    ("Ingress: a default backend is for any host", [service(), ingress(host="", tls=COVERED)], {"tls": "none"}),
+    ("Ingress: a rule without a host is for any host", [service(), ingress(host="", tls=COVERED)], {"tls": "none"}),
     ("Ingress: an entry without hosts is for all", [service(), ingress(host="", tls=[{}])], {"tls": "terminate"}),
     (
         "Ingress: TLS passes through",
@@ -484,6 +489,15 @@ def test_ways(others: list[Body], expected: Body | None) -> None:
         assert {key: entries[-1][key] for key in expected} == expected
 
 
+NODES = ["Pod: a port of its node", "Pod: the network of its node"]
+
+
+def test_every_row_of_the_page_has_a_case() -> None:
+    page = (ROOT / "docs" / "facts" / "exposure.md").read_text(encoding="utf-8").split("## What decides")[1]
+    rows = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ")]
+    assert sorted(row for row in rows if ": " in row) == sorted([*(row[0] for row in WAYS), *NODES])
+
+
 @pytest.mark.parametrize(
     ("subject", "expected"),
     [
@@ -493,7 +507,7 @@ def test_ways(others: list[Body], expected: Body | None) -> None:
             ([443], "passthrough", False),
         ),
     ],
-    ids=["Pod: a port of its node", "Pod: the network of its node"],
+    ids=NODES,
 )
 def test_ports_of_the_node(subject: Body, expected: tuple[Any, ...]) -> None:
     (entry,) = fact_of([subject])["entries"]
@@ -890,3 +904,31 @@ def test_nothing_breaks_it(specs: list[tuple[tuple[str, str], Any]], complete: b
     for obj in objects:
         assert isinstance(fact.of(obj), (dict, str))
     fact.table()
+
+
+RULES = [
+    "ingress-backend-exists", "gateway-backend-exists", "ingress-tls-secret-exists", "service-targets-pod",
+    "service-selector-unique", "ingress-host-unique", "gateway-listener-tls", "admin-interface-tls-and-sso",
+    "sensitive-interface-not-exposed", "public-ingress-web-application-firewall", "log-store-authenticated",
+    "pod-no-ssh-server",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    return load_library(shipped("policies"))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_what_is_taken_away_never_turns_a_verdict(name: str, library: Library) -> None:
+    """Each object beside the one that is judged is taken out of the world, and the world is no longer complete."""
+    rule = library.rules[name]
+    opposite = {"pass": Verdict.FAIL, "fail": Verdict.PASS}
+    for verdict, other in opposite.items():
+        for example in read_examples(rule.file)[verdict]:
+            others = example.get("with", [])
+            for number in range(len(others)):
+                left = (*others[:number], *others[number + 1 :])
+                params = example.get("params")
+                found, reason, _ = judge_one(rule, example["object"], left, params=params, complete=False)
+                assert found is not other, (example["name"], others[number]["kind"], reason)
