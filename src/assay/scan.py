@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from assay import __version__
 from assay.engine.bind import Parameters, bind
-from assay.engine.judge import InScope, Judge, Judged
+from assay.engine.judge import InScope, Judge, Judged, runtime_for
 from assay.engine.load import Library
 from assay.errors import UsageError
 from assay.excerpts import Excerpts
 from assay.facts import Facts
+from assay.facts import load as load_facts
 from assay.inventory import build_world, read_world
 from assay.model.controls import ControlResult, Pack
 from assay.model.objects import Warned, World
@@ -47,6 +48,7 @@ class Settings(NamedTuple):
     everything: bool = False
     clock: str = ""
     asked: tuple[str, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
 
 
 @dataclass(slots=True)
@@ -69,9 +71,12 @@ def scan(
     sources: Sequence[Source],
     excerpts: Excerpts,
     progress: Callable[[str], None] = lambda _message: None,
-    waivers: Sequence[Waiver] = (),
+    ready: Callable[[], None] = lambda: None,
 ) -> Run:
     """Read every world, judge it and answer the controls.
+
+    Args:
+        ready: Called before the sources are read, when all is made that can be made without them.
 
     Raises:
         UsageError: An unknown rule, pack, parameter or environment, a scope that matches nothing, or no object.
@@ -79,8 +84,8 @@ def scan(
     started = settings.clock or now()
     packs = tuple(library.pack(name) for name in settings.packs)
     scopes = Scopes(project, packs)
-    exceptions = Waivers(waivers)
-    reader = _Reader(settings, project, library, sources, scopes, exceptions, excerpts)
+    exceptions = Waivers(settings.waivers)
+    reader = _Reader(settings, project, library, sources, scopes, exceptions, excerpts, ready)
     results = [reader.judge(name, started, progress) for name in settings.environments]
     progress("")
     if not any(result.world.objects or result.world.unread for result in results):
@@ -155,15 +160,20 @@ class _Reader(NamedTuple):
     scopes: Scopes
     waivers: Waivers
     excerpts: Excerpts
+    ready: Callable[[], None]
 
     def judge(self, name: str, clock: str, progress: Callable[[str], None]) -> _Judged:
         """Read and judge one world."""
         progress(f"reading {name}")
-        seen = see(name, self.project, self.sources, clock, assume_complete=self.settings.assume_complete)
-        world, environment = seen.world, self.project.environments.get(name, Environment())
-        values = {**self.project.params, **environment.params}
-        parameters = Parameters(values, self.settings.params)
+        environment = self.project.environments.get(name, Environment())
+        parameters = Parameters({**self.project.params, **environment.params}, self.settings.params)
         bindings = bind(self.library, self.settings.packs, self.settings.rules, parameters)
+        runtime = runtime_for(bindings)
+        runtime.load()
+        load_facts({fact for binding in bindings for fact in binding.rule.needs})
+        self.ready()
+        seen = see(name, self.project, self.sources, clock, assume_complete=self.settings.assume_complete)
+        world = seen.world
         in_scope = self.scopes.holder(world)
         done = 0
 
@@ -174,11 +184,12 @@ class _Reader(NamedTuple):
                 progress(f"judging {name}: {done} of {len(world.objects)} objects")
 
         finder = self.waivers.finder(world.clock)
-        judge = Judge(bindings, in_scope, finder, self.excerpts.place, everything=self.settings.everything)
+        everything = self.settings.everything
+        judge = Judge(bindings, in_scope, finder, self.excerpts.place, everything=everything, runtime=runtime)
         apart = all(source.apart for source in self.sources)
         facts = Facts(world)
         judged = judge.judge(world, facts, note, apart=apart)
-        tables = tuple(facts.tables()) if self.settings.everything else ()
+        tables = tuple(facts.tables()) if everything else ()
         return _Judged(world, bindings, judged, in_scope, seen.warned, seen.skipped, tables)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import marshal
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,20 @@ def test_a_part_that_is_not_kept_any_more_is_made_again(tmp_path: Path, monkeypa
         program = runtime.kept_program("key", lambda: "has(object.a) && object.b == 1")
         assert program(Activation({"object": {"a": 1, "b": 1}})) is True
         runtime.keep([runtime.compiled()])
-        (kept,) = (tmp_path / "assay").glob("programs-*.json")
-        data = json.loads(kept.read_text())
+        (kept,) = (tmp_path / "assay").glob("programs-*")
+        data = marshal.loads(kept.read_bytes())
         assert len(data["parts"]) == 2
-        kept.write_text(json.dumps({**data, "parts": {}}))
+        kept.write_bytes(marshal.dumps({**data, "parts": {}}))
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x00", b"not what it was", b"(\xff\xff\xff\x7f", b"N", b"[\x00\x00\x00\x00"])
+def test_what_is_kept_and_damaged_is_made_again(damage: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for _ in range(2):
+        kept_module._programs.cache_clear()
+        runtime = Runtime()
+        runtime.load()
+        assert runtime.kept_program("key", lambda: "has(object.a)")(Activation({"object": {"a": 1}})) is True
+        runtime.keep([runtime.compiled()])
+        (kept,) = (tmp_path / "assay").glob("programs-*")
+        kept.write_bytes(damage)

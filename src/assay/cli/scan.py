@@ -127,11 +127,10 @@ def _run(options: _Options, wiring: Wiring) -> Run:
     from assay.cli.changes import changed_files, shown
     from assay.engine.bind import read_assignments
     from assay.excerpts import Excerpts
-    from assay.facts import load as load_facts
     from assay.scan import Settings
     from assay.scan import scan as run_scan
 
-    project = wiring.project
+    project, library = wiring.project, wiring.library()
     settings = Settings(
         command=("assay", *sys.argv[1:]),
         environments=wiring.environments(options.env, sources),
@@ -143,12 +142,10 @@ def _run(options: _Options, wiring: Wiring) -> Run:
         everything=options.everything,
         clock=_clock(options.as_of),
         asked=tuple(dict.fromkeys(map(wiring.paths.name, options.paths))),
+        waivers=wiring.waivers(library),
     )
     excerpts = Excerpts(wiring.paths, wiring.masker)
-    library = wiring.library()
-    load_facts({name for rule in library.rules.values() for name in rule.needs})
-    wiring.finish_reading()
-    run = run_scan(settings, project, library, sources, excerpts, _progress, wiring.waivers(library))
+    run = run_scan(settings, project, library, sources, excerpts, _progress, wiring.finish_reading)
     if options.changed:
         changed = changed_files(wiring.paths.root)
         run = run._replace(findings=shown(run.findings, changed, sources), shown_only=tuple(sorted(changed.files)))

@@ -85,6 +85,7 @@ class Wiring:
         """Read what is not read yet of the manifests that were begun."""
         if self._ahead is not None:
             self._ahead.finish()
+            self._ahead = None
 
     def _source(self, item: Found, namespace: str) -> Source:
         name = self.paths.name(item.path)

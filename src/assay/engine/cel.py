@@ -90,6 +90,10 @@ class Runtime:
             digest(__version__, made_by.st_size, made_by.st_mtime_ns, VARIABLES, signatures, shared)
         )
 
+    def load(self) -> None:
+        """Read what is kept from earlier runs now, and not when it is first asked for."""
+        self._kept.load()
+
     def compile(self, expression: str) -> None:
         """Check that an expression compiles.
 

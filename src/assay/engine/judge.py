@@ -82,11 +82,18 @@ class _Item:
     activation: Any = None
 
 
+def runtime_for(bindings: list[Binding]) -> Runtime:
+    """What evaluates the expressions of bindings, with what is kept of them from earlier runs."""
+    shared = bindings[0].rule.shared.values() if bindings else ()
+    return Runtime({b.rule.each.name for b in bindings if b.rule.each} - {"container"}, tuple(shared))
+
+
 class Judge:
     """Judges worlds with a set of bindings, each expression compiled once.
 
     Args:
         everything: Keep passes and what does not apply as findings too.
+        runtime: What :func:`runtime_for` gave for the same bindings, made while there was time for it.
     """
 
     def __init__(
@@ -97,19 +104,22 @@ class Judge:
         finish: Finish = _as_it_is,
         *,
         everything: bool = False,
+        runtime: Runtime | None = None,
     ) -> None:
         self._bindings = bindings
         self._in_scope = in_scope
         self._waive = waive
         self._finish = finish
         self._everything = everything
-        shared = bindings[0].rule.shared.values() if bindings else ()
-        self._runtime = Runtime({b.rule.each.name for b in bindings if b.rule.each} - {"container"}, tuple(shared))
+        self._runtime = runtime or runtime_for(bindings)
         self.faults: list[str] = []
         """Conditions of places that broke: no verdict depends on them, but the tests of a rule do."""
         self._packs = sorted({pack for binding in bindings for pack, _ in binding.controls})
         self._by_kind: dict[str, list[int]] = {}
         self._unset = {id(binding): binding.unset for binding in bindings}
+        # One object for all findings that say the same.
+        self._params = {id(binding): tuple(binding.params.items()) for binding in bindings}
+        self._packs_of = cache(lambda controls: tuple(dict.fromkeys(pack for pack, _ in controls)))
         self._programs: dict[tuple[int, str], Program] = {}
 
     def judge(
@@ -270,10 +280,12 @@ class Judge:
         if verdict is Verdict.FAIL and not places:
             raise ValueError(f"a failure of {rule.id} without a place")
         message = self._message(binding, item) if verdict is Verdict.FAIL else rule.title
+        # What was not assessed has a place, but nothing there speaks against it yet: no evidence and no lines to show.
+        shown = not decided and verdict is not Verdict.NOT_ASSESSED
         return Finding(
             rule=rule.id,
-            params=tuple(binding.params.items()),
-            packs=tuple(dict.fromkeys(pack for pack, _ in controls)),
+            params=self._params[id(binding)],
+            packs=self._packs_of(controls),
             verdict=verdict,
             severity=rule.severity,
             world=world.name,
@@ -283,8 +295,8 @@ class Judge:
             item=item_name(item.route, item.value),
             route=route or item.route,
             reason=reason,
-            evidence=() if decided else evidence_of(at, rule.evidence, item.route, subject.view, obj),
-            places=tuple(map(self._finish, places)),
+            evidence=evidence_of(at, rule.evidence, item.route, subject.view, obj) if shown else (),
+            places=tuple(map(self._finish, places)) if shown else places,
             controls=controls,
             binding=binding.name,
             source=obj.source,
@@ -331,7 +343,7 @@ class Judge:
             judged.findings.append(
                 Finding(
                     rule=rule.id,
-                    params=tuple(binding.params.items()),
+                    params=self._params[id(binding)],
                     packs=binding.packs,
                     verdict=Verdict.NOT_ASSESSED,
                     severity=rule.severity,

@@ -1,16 +1,16 @@
 """What is made from policies and kept in the user's cache folder, because making it takes longer than a small scan.
 
 Only what comes from policies is kept, never what a scan reads. Names hold a digest of everything that the content
-depends on, so that it is never stale; a folder that cannot be read or written is no error.
+depends on, so that it is never stale; a folder that cannot be read or written is no error. The form is Python's own
+(``marshal``), as that of the compiled modules beside which it could as well stand: it is read in half the time of JSON.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import functools
 import hashlib
-import json
+import marshal
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _MOST = 2000
 _NAMES = 8
+_FORM = sys.implementation.cache_tag or "kept"
+"""The end of file names: each version of Python has a form of its own."""
 
 
 def digest(*parts: object) -> str:
@@ -32,28 +34,32 @@ def digest(*parts: object) -> str:
 
 def read(kind: str, name: str) -> Any:
     """What was kept under a name, or None."""
-    with contextlib.suppress(OSError, ValueError):
-        return json.loads((_folder() / f"{kind}-{name}.json").read_text(encoding="utf-8"))
+    with contextlib.suppress(OSError, EOFError, TypeError, ValueError):
+        return marshal.loads(_file(kind, name).read_bytes())  # noqa: S302 - our own file in the user's own folder
     return None
 
 
 def write(kind: str, name: str, data: Any) -> None:
-    """Keep data that JSON can hold, in one step, and drop what was kept of its kind before the last few names.
+    """Keep plain data, in one step, and drop what was kept of its kind before the last few names.
 
     Projects with rules of their own, and other versions, have names of their own: they shall not drive each other out.
     """
-    file = _folder() / f"{kind}-{name}.json"
-    with contextlib.suppress(OSError, TypeError, ValueError):
+    file = _file(kind, name)
+    with contextlib.suppress(OSError, ValueError):
         file.parent.mkdir(parents=True, exist_ok=True)
         import tempfile  # not for a scan that finds everything kept
 
         descriptor, temporary = tempfile.mkstemp(dir=file.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(data, stream)
+        with os.fdopen(descriptor, "wb") as stream:
+            marshal.dump(data, stream)
         Path(temporary).replace(file)
-        by_age = sorted(file.parent.glob(f"{kind}-*.json"), key=lambda kept: kept.stat().st_mtime, reverse=True)
+        by_age = sorted(file.parent.glob(f"{kind}-*.{_FORM}"), key=lambda kept: kept.stat().st_mtime, reverse=True)
         for old in by_age[_NAMES:]:
             old.unlink(missing_ok=True)
+
+
+def _file(kind: str, name: str) -> Path:
+    return _folder() / f"{kind}-{name}.{_FORM}"
 
 
 def _folder() -> Path:
@@ -97,6 +103,10 @@ class Expressions:
     def _known(self) -> New:
         return _programs(_folder(), self._name)
 
+    def load(self) -> None:
+        """Read what is kept now."""
+        _ = self._known
+
     def tree(self, key: str, make: Callable[[], Tree]) -> Tree:
         """The tree that was kept under a key, else what ``make`` gives, which is kept by :meth:`save`."""
         found: Tree | None = self._known["trees"].get(key)
@@ -112,11 +122,10 @@ class Expressions:
         """
         found = self._known["parts"].get(name) or self.new["parts"].get(name)
         if found:
-            return found[0], base64.b64decode(found[1]), found[2]
+            return found  # type: ignore[no-any-return]
         if make is None:
             raise KeyError(name)
-        text, serialized, reads = made = make()
-        self.new["parts"][name] = (text, base64.b64encode(serialized).decode(), reads)
+        made = self.new["parts"][name] = make()
         return made
 
     def save(self, made: Iterable[New]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from assay.model.controls import ControlResult
@@ -26,7 +26,7 @@ def build_form(run: Run, mask: Mask) -> Form:
         mask: Takes secret values out of a text.
     """
     unread_ids = {entry: f"unread-{number}" for number, entry in enumerate(run.unread, 1)}
-    findings = [_finding(finding, unread_ids, mask) for finding in run.findings]
+    findings = list(_findings(run.findings, unread_ids, mask))
     form: Form = {
         "schema": SCHEMA,
         "tool": {"name": "assay", "version": run.version},
@@ -89,11 +89,32 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding, unread_ids: dict[tuple[str, Unread], str], mask: Mask) -> dict[str, Any]:
+def _findings(
+    findings: Iterable[Finding], unread_ids: dict[tuple[str, Unread], str], mask: Mask
+) -> Iterator[dict[str, Any]]:
+    """Findings as plain data; what all those of one binding say is made once."""
+    controls: dict[int, list[dict[str, str]]] = {}
+    bindings: dict[tuple[int, int], dict[str, Any]] = {}
+    for finding in findings:
+        tied, packs, params = id(finding.controls), id(finding.packs), id(finding.params)
+        if tied not in controls:
+            controls[tied] = [{"framework": pack, "id": control} for pack, control in finding.controls]
+        if (packs, params) not in bindings:
+            bindings[packs, params] = {"params": dict(finding.params), "packs": list(finding.packs)}
+        yield _finding(finding, bindings[packs, params], controls[tied], unread_ids, mask)
+
+
+def _finding(
+    finding: Finding,
+    binding: dict[str, Any],
+    controls: list[dict[str, str]],
+    unread_ids: dict[tuple[str, Unread], str],
+    mask: Mask,
+) -> dict[str, Any]:
     identity = finding.identity
     entry: dict[str, Any] = {
         "rule": finding.rule,
-        "binding": {"params": dict(finding.params), "packs": list(finding.packs)},
+        "binding": binding,
         "verdict": str(finding.verdict),
         "severity": str(finding.severity),
         "world": finding.world,
@@ -112,7 +133,7 @@ def _finding(finding: Finding, unread_ids: dict[tuple[str, Unread], str], mask: 
         "reason": mask(finding.reason),
         "evidence": [{"route": mask(format_route(e.route)), "value": masked(e.value, mask)} for e in finding.evidence],
         "places": [_place(place, mask) for place in finding.places],
-        "controls": [{"framework": pack, "id": control} for pack, control in finding.controls],
+        "controls": controls,
         "source": finding.source,
         "waiver": _waiver(finding.waiver, mask) if finding.waiver else None,
         "baseline": False,
