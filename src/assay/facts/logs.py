@@ -46,7 +46,8 @@ def _reader(workload: Workload) -> dict[str, Any]:
     spec = workload.view.spec
     mounted = {text(mount, "name") for name in _LISTS for c in maps(spec, name) for mount in maps(c, "volumeMounts")}
     volumes = [volume for volume in maps(spec, "volumes") if text(volume, "name") in mounted]
-    paths = sorted({text(volume, "hostPath", "path").rstrip("/") for volume in volumes} - {""})
+    named = {text(volume, "hostPath", "path") for volume in volumes} - {""}
+    paths = sorted(path.rstrip("/") or "/" for path in named)
     name = f"{workload.namespace}/{workload.object.identity.name}"
     return {"name": name, "paths": paths, "controlPlane": _on_control_plane(spec)}
 
