@@ -129,6 +129,16 @@ def test_from_other_namespaces_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert verdict(RULE_ON_COLOUR, "red", (POLICY,))[0] is Verdict.FAIL
 
 
+def test_a_namespace_that_is_complete_is_so_for_rules_about_itself() -> None:
+    rule = RULE_ON_COLOUR._replace(kinds=("core/Namespace",), check="facts.colour.colour != 'blue'", unknown="")
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}, "data": {"colour": "blue"}}
+    objects = (build_object(body, Nowhere(), "s", "", Masker()),)
+    for complete, expected in ((("n",), Verdict.FAIL), (("m",), Verdict.NOT_ASSESSED)):
+        world = World("w", "environment", "2026-01-01T00:00:00Z", complete, objects)
+        [finding] = Judge([Binding(rule, {})], lambda _o, _p: True).judge(world, Facts(world)).findings
+        assert finding.verdict is expected
+
+
 def test_a_rule_may_know_better_what_turns_it() -> None:
     rule = RULE_ON_COLOUR._replace(turns={"fail": ()})
     assert verdict(rule, "red", False)[0] is Verdict.FAIL
