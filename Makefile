@@ -10,9 +10,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.developed lint
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto
+	$(BIN)/coverage run -m pytest -n auto --ignore tests/policies --ignore tests/judges
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+	$(BIN)/pytest -n auto tests/policies tests/judges
 
 lint: $(VENV)/.developed
 	$(BIN)/ruff check
@@ -38,17 +39,18 @@ docs: $(VENV)/.developed
 tables: $(VENV)/.developed
 	$(BIN)/python -m tests.judges.tables
 
-# The tests against the built wheel, in an environment of its own.
+# The command from the built wheel, in an environment of its own.
 wheel-test: $(VENV)/.developed
 	rm -rf build/wheel dist
 	$(BIN)/python -m build --outdir dist
 	$(PYTHON) -m venv build/wheel
 	build/wheel/bin/pip install --quiet --upgrade pip
 	build/wheel/bin/pip install --quiet dist/*.whl --group dev
-	cd tests && ../build/wheel/bin/python -m pytest -q -n auto -p no:cacheprovider policies cli test_config_templates.py
+	cd tests && ../build/wheel/bin/python -m pytest -q -n auto -p no:cacheprovider policies/test_packs.py cli test_config_templates.py
 
 bench: $(VENV)/.developed
 	$(BIN)/python benchmarks/run
+	$(BIN)/python benchmarks/facts
 
 $(VENV)/.venv:
 	@echo "making $(VENV)"
