@@ -48,6 +48,11 @@ class Halves(Generic[T, R]):
         if not self._child:
             _answer(self._answer, self._part)
 
+    @property
+    def shared(self) -> bool:
+        """Whether another process works too."""
+        return bool(self._child)
+
     def results(self) -> list[tuple[Sequence[T], R]]:
         """Do what is left to do: what ``work`` gives for some of the items, and for the others, each with its items."""
         if not self._child:

@@ -16,7 +16,6 @@ from assay.engine.load import Library
 from assay.errors import UsageError
 from assay.excerpts import Excerpts
 from assay.facts import Facts
-from assay.facts import load as load_facts
 from assay.inventory import build_world, read_world
 from assay.model.controls import ControlResult, Pack
 from assay.model.objects import Warned, World
@@ -30,6 +29,9 @@ from assay.rollup import Rollup
 from assay.scopes import Scopes
 from assay.sources.interface import Source
 from assay.waivers import Waivers
+
+Ready = Callable[[Iterable[str]], None]
+"""Called before the sources are read, with the facts that rules are going to ask for."""
 
 
 class Settings(NamedTuple):
@@ -71,12 +73,12 @@ def scan(
     sources: Sequence[Source],
     excerpts: Excerpts,
     progress: Callable[[str], None] = lambda _message: None,
-    ready: Callable[[], None] = lambda: None,
+    ready: Ready = lambda _facts: None,
 ) -> Run:
     """Read every world, judge it and answer the controls.
 
     Args:
-        ready: Called before the sources are read, when all is made that can be made without them.
+        ready: When all is made that can be made without the sources.
 
     Raises:
         UsageError: An unknown rule, pack, parameter or environment, a scope that matches nothing, or no object.
@@ -160,7 +162,7 @@ class _Reader(NamedTuple):
     scopes: Scopes
     waivers: Waivers
     excerpts: Excerpts
-    ready: Callable[[], None]
+    ready: Ready
 
     def judge(self, name: str, clock: str, progress: Callable[[str], None]) -> _Judged:
         """Read and judge one world."""
@@ -170,8 +172,7 @@ class _Reader(NamedTuple):
         bindings = bind(self.library, self.settings.packs, self.settings.rules, parameters)
         runtime = runtime_for(bindings)
         runtime.load()
-        load_facts({fact for binding in bindings for fact in binding.rule.needs})
-        self.ready()
+        self.ready({fact for binding in bindings for fact in binding.rule.needs})
         seen = see(name, self.project, self.sources, clock, assume_complete=self.settings.assume_complete)
         world = seen.world
         in_scope = self.scopes.holder(world)

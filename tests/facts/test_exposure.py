@@ -12,14 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assay.engine.examples import judge_one
-from assay.engine.load import Library, load_library, read_examples
 from assay.facts import Facts
 from assay.kube import build_object
 from assay.model.objects import KubeObject, World
-from assay.model.verdicts import Verdict
 from assay.redact import Masker
-from assay.shipped import shipped
 from tests.conftest import ROOT
 from tests.unit.test_facts import JSON
 from tests.unit.test_verdicts import Nowhere
@@ -904,31 +900,3 @@ def test_nothing_breaks_it(specs: list[tuple[tuple[str, str], Any]], complete: b
     for obj in objects:
         assert isinstance(fact.of(obj), (dict, str))
     fact.table()
-
-
-RULES = [
-    "ingress-backend-exists", "gateway-backend-exists", "ingress-tls-secret-exists", "service-targets-pod",
-    "service-selector-unique", "ingress-host-unique", "gateway-listener-tls", "admin-interface-tls-and-sso",
-    "sensitive-interface-not-exposed", "public-ingress-web-application-firewall", "log-store-authenticated",
-    "pod-no-ssh-server",
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def library() -> Library:
-    return load_library(shipped("policies"))
-
-
-@pytest.mark.parametrize("name", RULES)
-def test_what_is_taken_away_never_turns_a_verdict(name: str, library: Library) -> None:
-    """Each object beside the one that is judged is taken out of the world, and the world is no longer complete."""
-    rule = library.rules[name]
-    opposite = {"pass": Verdict.FAIL, "fail": Verdict.PASS}
-    for verdict, other in opposite.items():
-        for example in read_examples(rule.file)[verdict]:
-            others = example.get("with", [])
-            for number in range(len(others)):
-                left = (*others[:number], *others[number + 1 :])
-                params = example.get("params")
-                found, reason, _ = judge_one(rule, example["object"], left, params=params, complete=False)
-                assert found is not other, (example["name"], others[number]["kind"], reason)

@@ -81,9 +81,17 @@ class Wiring:
         """Begin to read the plain manifests among sources that are about to be scanned, beside what comes next."""
         self._ahead = ReadAhead([source for source in sources if isinstance(source, ManifestFile)], self.masker)
 
-    def finish_reading(self) -> None:
-        """Read what is not read yet of the manifests that were begun."""
+    def finish_reading(self, facts: Iterable[str] = ()) -> None:
+        """Read what is not read yet of the manifests that were begun.
+
+        Args:
+            facts: Will be asked for, and are imported first while another process reads.
+        """
         if self._ahead is not None:
+            if self._ahead.shared:
+                from assay.facts import load
+
+                load(facts)
             self._ahead.finish()
             self._ahead = None
 

@@ -141,14 +141,11 @@ class Judge:
 
         indexes = range(len(world.objects))
         fewest = _WORTH_A_PROCESS if apart else len(indexes) + 1
-        kinds = {obj.group_kind for obj in world.objects}
-        # Before there are two processes, of which each would compute them.
-        facts.prepare(
-            name
-            for b in self._bindings
-            if b.rule.needs and any(matches(b.rule, k) for k in kinds)
-            for name in b.rule.needs
-        )
+        if len(indexes) >= fewest:
+            # Before there are two processes, of which each would compute them.
+            kinds = {obj.group_kind for obj in world.objects}
+            bindings = [b for b in self._bindings if b.rule.needs and any(matches(b.rule, kind) for kind in kinds)]
+            facts.prepare(name for binding in bindings for name in binding.rule.needs)
         parts = Halves(some, indexes, fewest, _NEIGHBOURS).results()
         judged = parts[0][1][0]
         for _, (other, _, _) in parts[1:]:

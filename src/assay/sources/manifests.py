@@ -80,6 +80,11 @@ class ReadAhead:
         self._masker = masker
         self._halves = Halves(some, sorted(files, key=ManifestFile.size, reverse=True), _WORTH_A_PROCESS)
 
+    @property
+    def shared(self) -> bool:
+        """Whether another process reads too."""
+        return self._halves.shared
+
     def finish(self) -> None:
         """Read the others here, and take over what the other process has read."""
         parts = self._halves.results()
