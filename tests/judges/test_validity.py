@@ -28,6 +28,9 @@ NOT_SERVED = {
     # No definition of these lies beside the checkout.
     *(("cilium.io/v2", f"Cilium{kind}") for kind in ("ClusterwideNetworkPolicy", "NetworkPolicy", "NodeConfig")),
     *(("gateway.envoyproxy.io/v1alpha1", kind) for kind in ("BackendTrafficPolicy", "EnvoyProxy")),
+    *(("gateway.envoyproxy.io/v1alpha1", kind) for kind in ("EnvoyExtensionPolicy", "SecurityPolicy")),
+    *(("gateway.networking.k8s.io/v1", kind) for kind in ("GRPCRoute", "ListenerSet")),
+    ("gateway.networking.k8s.io/v1alpha2", "TCPRoute"),
     *(("redis.redis.opstreelabs.in/v1beta2", f"Redis{kind}") for kind in ("Cluster", "Replication", "Sentinel")),
     *(("tekton.dev/v1", kind) for kind in ("PipelineRun", "TaskRun")),
     ("acid.zalan.do/v1", "OperatorConfiguration"),
@@ -57,6 +60,10 @@ REFUSED: dict[str, tuple[str, set[str]]] = {
         {"Windows was not exempt until 1.24"},
     ),
     "container-port-names-valid": ("the rule finds before the server what the server refuses", {"too long"}),
+    "gateway-listener-tls": (
+        "clusters that serve the API since before that check keep such Gateways",
+        {"the mode defaults to Terminate, and there is no certificate"},
+    ),
     "ingress-class-allowed": (
         "refused where it is created, but an update can add the one to the other",
         {
