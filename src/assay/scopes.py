@@ -61,7 +61,7 @@ class Scopes:
 
 
 def _inside(obj: KubeObject, scope: Scope, namespaces: Mapping[str, Mapping[str, Any]]) -> bool:
-    namespace = obj.identity.name if obj.group_kind == "core/Namespace" else obj.identity.namespace
+    namespace = obj.home
     if namespace is None or namespace in scope.namespaces:
         return True
     by_namespace = scope.namespace_labels and _has(namespaces.get(namespace, {}), scope.namespace_labels)

@@ -78,12 +78,11 @@ class Facts:
         Args:
             turns: The kinds that could turn a ``pass`` and a ``fail``, where the rule knows better than its facts.
         """
-        own = obj.identity.name if obj.group_kind == "core/Namespace" else obj.identity.namespace
         for name in names:
             fact = self.fact(name)
             kinds = fact.turns_pass if verdict is Verdict.PASS else fact.turns_fail
             for kind in turns.get(str(verdict), kinds):
-                namespace = None if kind in fact.anywhere else own
+                namespace = None if kind in fact.anywhere else obj.home
                 if not self.seen(kind, namespace):
                     return f"a {kind.rpartition('/')[2]} that was not seen could change this"
         return ""

@@ -49,7 +49,7 @@ class Admission(Fact):
         """What admission does in the namespace of an object, or what a webhook configuration calls."""
         if obj.group_kind in _WEBHOOKS:
             return {"webhooks": [self._webhook(obj, webhook) for webhook in maps(obj.body, "webhooks")]}
-        name = obj.identity.name if obj.group_kind == "core/Namespace" else obj.identity.namespace
+        name = obj.home
         return f"a {obj.kind} is in no namespace" if name is None else self._of(name)
 
     def table(self) -> Table:

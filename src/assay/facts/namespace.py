@@ -25,7 +25,7 @@ class NamespaceContents(Fact):
 
     def of(self, obj: KubeObject) -> dict[str, Any] | str:
         """The namespace that an object is, or is in."""
-        name = obj.identity.name if obj.group_kind == "core/Namespace" else obj.identity.namespace
+        name = obj.home
         return f"a {obj.kind} is in no namespace" if name is None else self._of(name)
 
     def table(self) -> Table:

@@ -53,6 +53,11 @@ class KubeObject:
         """``group/Kind`` as rules match it, the core group written ``core``."""
         return f"{self.identity.group or 'core'}/{self.identity.kind}"
 
+    @property
+    def home(self) -> str | None:
+        """The namespace that it is in, or that it is; None of what has none."""
+        return self.identity.name if self.group_kind == "core/Namespace" else self.identity.namespace
+
 
 class Unread(NamedTuple):
     """Something that was asked for and not seen: whatever it would hold is not assessed.
